@@ -1,0 +1,421 @@
+"""The one way to ask a language model: a typed answer, a stored record, or a loud failure."""
+
+import asyncio
+import hashlib
+import json
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, replace
+from queue import SimpleQueue
+from typing import Any, Generic, NamedTuple, TypeVar
+
+from pydantic import BaseModel
+
+from llm_client import guards
+from llm_client.answers import Unusable, check_text, read_answer, schema_of, storable
+from llm_client.errors import LLMBadAnswer, LLMBudgetReached, LLMError, LLMUnavailable
+from llm_client.ledger import Call, Ledger, Outcome
+from llm_client.prompts import Prompt
+from llm_client.providers import Gathered, Message
+from llm_client.settings import LLMSettings
+from llm_client.streaming import StreamedAnswer, sentences, text_field
+from llm_client.transport import Incoming, OnPiece, Reply, Sleep, line_to
+
+A = TypeVar("A", bound=BaseModel)
+T = TypeVar("T")
+
+CHARACTERS_A_TOKEN = 4
+MOST_TOKENS = 1_000_000_000
+KEPT_OF_BAD_ANSWERS = 100_000
+SHOWN_FOR_REPAIR = 20_000
+NAME_LENGTH = 120
+OUT_OF_REACH = 10  # so many failed calls in a row, and many are no longer asked
+
+OnAnswer = Callable[[int, Any, Any], None]
+# Yields what to ask, is sent the replies, returns the answer and what the ledger returned for its record.
+Exchange = Generator["Asked", Reply, tuple[A, Any]]
+
+
+@dataclass(frozen=True)
+class Request(Generic[A]):
+    """One question to a model. `sample` tells independent answers to the same question apart."""
+
+    prompt: Prompt
+    variables: Mapping[str, str | int]
+    returns: type[A]
+    purpose: str
+    subject: str | None = None
+    sample: int = 0
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question as it leaves for the model; `sha256` is of everything that shapes the answer."""
+
+    prompt: Prompt
+    purpose: str
+    subject: str | None
+    messages: tuple[Message, ...]
+    returns: type[BaseModel] | None
+    schema: dict[str, Any] | None
+    parameters: Mapping[str, Any]
+    sha256: str
+
+    @property
+    def system(self) -> str:
+        return self.messages[0].content
+
+    @property
+    def user(self) -> str:
+        return self.messages[1].content
+
+    @property
+    def text(self) -> str:
+        """Everything the model is told."""
+        return "\n\n".join(message.content for message in self.messages)
+
+
+class LLM:
+    """Asks the model that the settings name. Every call is recorded in the ledger, and answers are found there again.
+
+    Costs nothing to make and may be used from any thread: all share one connection pool per process and settings.
+    `sleep` is for tests: an asynchronous function of the seconds to wait between attempts.
+    """
+
+    def __init__(self, settings: LLMSettings, *, ledger: Ledger, sleep: Sleep = asyncio.sleep) -> None:
+        self.settings = settings
+        self.ledger = ledger
+        self._sleep = sleep
+
+    def ask(
+        self,
+        prompt: Prompt,
+        variables: Mapping[str, str | int],
+        *,
+        returns: type[A],
+        purpose: str,
+        subject: str | None = None,
+        sample: int = 0,
+    ) -> tuple[A, Any]:
+        """Return a valid answer, and what the ledger returned for its record.
+
+        `subject` says whose words the call holds. An answer that does not fit gets one attempt at repair. Raises
+        LLMUnavailable, LLMBadAnswer or LLMBudgetReached, and ValueError or TypeError for a prompt, variables or a
+        type that cannot work.
+        """
+        return self._drive(self._exchange(Request(prompt, variables, returns, purpose, subject, sample)))
+
+    def ask_many(self, requests: Iterable[Request[A]], *, on_answer: OnAnswer | None = None) -> list[A | LLMError]:
+        """Ask several questions at a time; return the answers, or errors in their place, in the order of the requests.
+
+        `on_answer(number, answer or error, call)` is called in this thread as answers come, so that they can be
+        stored and the work resumed. At the budget, when the key or the address is refused, and when ten calls in
+        a row have failed to reach the model, nothing more is asked, and what is left gets that error. What
+        `on_answer` raises goes through.
+        """
+        waiting = deque(enumerate(requests))
+        results: list[A | LLMError | None] = [None] * len(waiting)
+        flying: dict[int, tuple[Exchange[A], Future[Reply]]] = {}
+        landed: SimpleQueue[int] = SimpleQueue()
+        stopped: LLMError | None = None
+        out_of_reach = 0
+
+        def go_on(number: int, exchange: Exchange[A], reply: Reply | None) -> None:
+            nonlocal stopped, out_of_reach
+            answer: A | LLMError
+            try:
+                asked = next(exchange) if reply is None else exchange.send(reply)
+            except StopIteration as end:
+                answer, call = end.value
+                out_of_reach = 0
+            except LLMError as error:
+                answer, call = error, error.call
+                out_of_reach = out_of_reach + 1 if isinstance(error, LLMUnavailable) else 0
+                if (
+                    isinstance(error, LLMBudgetReached)
+                    or (isinstance(error, LLMUnavailable) and error.concerns_all)
+                    or out_of_reach >= OUT_OF_REACH
+                ):
+                    stopped = stopped or error
+            else:
+                future = self._send(asked)
+                flying[number] = exchange, future
+                future.add_done_callback(lambda _: landed.put(number))
+                return
+            results[number] = answer
+            if on_answer is not None:
+                on_answer(number, answer, call)
+
+        try:
+            while waiting or flying:
+                while waiting and stopped is None and len(flying) < self.settings.max_concurrency:
+                    number, request = waiting.popleft()
+                    go_on(number, self._exchange(request), None)
+                if flying:
+                    number = landed.get()
+                    exchange, future = flying.pop(number)
+                    go_on(number, exchange, future.result())
+                elif stopped is not None:
+                    for number, _ in waiting:
+                        results[number] = stopped
+                        if on_answer is not None:
+                            on_answer(number, stopped, None)
+                    waiting.clear()
+        finally:
+            for _, future in flying.values():
+                future.cancel()
+        return [result for result in results if result is not None]
+
+    def stream(
+        self,
+        prompt: Prompt,
+        variables: Mapping[str, str | int],
+        *,
+        purpose: str,
+        subject: str | None = None,
+        sample: int = 0,
+    ) -> StreamedAnswer[str]:
+        """Return a plain text to iterate over as the model writes it. Raises, while iterated, as `ask`."""
+        asked = self._asked(prompt, variables, None, purpose, subject, sample)
+        return StreamedAnswer(self._stream_text(asked))
+
+    def ask_streaming(
+        self,
+        prompt: Prompt,
+        variables: Mapping[str, str | int],
+        *,
+        returns: type[A],
+        purpose: str,
+        text_field: str = "say",
+        subject: str | None = None,
+        sample: int = 0,
+    ) -> StreamedAnswer[A]:
+        """Return a typed answer to iterate over: whole sentences of its `text_field` first, the answer at the end.
+
+        What was given out stays: a repair is accepted only if its text begins with it. Raises, while iterated, as
+        `ask`; and ValueError at once if `text_field` is not the first field of `returns`.
+        """
+        if next(iter(returns.model_fields), None) != text_field:
+            raise ValueError(f"{text_field} must be the first field of {returns.__name__}, to be written first")
+        asked = self._asked(prompt, variables, returns, purpose, subject, sample)
+        return StreamedAnswer(self._stream_answer(asked, returns, text_field))
+
+    # What follows is one call, step by step. All but what goes over the network happens in the thread that asks.
+
+    def _send(self, asked: Asked, on_piece: OnPiece | None = None) -> Future[Reply]:
+        return line_to(self.settings, self._sleep).send(asked.messages, asked.schema, on_piece)
+
+    def _drive(self, exchange: Exchange[A]) -> tuple[A, Any]:
+        try:
+            asked = next(exchange)
+            while True:
+                future = self._send(asked)
+                try:
+                    reply = future.result()
+                finally:
+                    future.cancel()  # of use only if the wait was interrupted
+                asked = exchange.send(reply)
+        except StopIteration as end:
+            result: tuple[A, Any] = end.value
+            return result
+
+    def _exchange(self, request: Request[A]) -> Exchange[A]:
+        asked = self._asked(
+            request.prompt, request.variables, request.returns, request.purpose, request.subject, request.sample
+        )
+        if (found := self._find(asked, request.returns)) is not None:
+            return found
+        self._check_before_call()
+        reply = yield asked
+        return (yield from self._settle(asked, reply, request.returns))
+
+    def _settle(self, asked: Asked, reply: Reply, returns: type[A]) -> Exchange[A]:
+        """Make an answer of a reply, with one attempt at repair."""
+        try:
+            return self._read(asked, reply, returns)
+        except Unusable as problem:
+            repair = _repair(asked, reply, problem)
+        self._check_before_call()
+        reply = yield repair
+        try:
+            return self._read(repair, reply, returns)
+        except Unusable as problem:
+            raise _bad_answer(problem) from None
+
+    def _stream_text(self, asked: Asked) -> Generator[str, None, tuple[str, Any]]:
+        text = self.ledger.find(asked.sha256)
+        if text is not None:
+            yield text
+            return text, self._record(asked, Reply(Gathered([text]), attempts=0), "cached")
+        reply = yield from self._listen(asked, lambda pieces: map(check_text, pieces))
+        try:
+            return self._read_text(asked, reply)
+        except Unusable as problem:
+            raise _bad_answer(problem) from None
+
+    def _stream_answer(self, asked: Asked, returns: type[A], name: str) -> Generator[str, None, tuple[A, Any]]:
+        given: list[str] = []
+
+        def say(pieces: Iterable[str]) -> Iterator[str]:
+            for sentence in sentences(text_field(pieces, name)):
+                given.append(sentence)
+                yield sentence
+
+        found = self._find(asked, returns)
+        if found is None:
+            reply = yield from self._listen(asked, say)
+            found = self._drive(self._settle(asked, reply, returns))
+        answer, call = found
+        text, said = getattr(answer, name), "".join(given)
+        if not text.startswith(said):
+            raise LLMBadAnswer("The language model took back what it had already said.", call=call)
+        yield from sentences([text[len(said) :]])
+        return answer, call
+
+    def _listen(self, asked: Asked, heard: Callable[[Iterable[str]], Iterator[str]]) -> Generator[str, None, Reply]:
+        """Yield what is heard in the pieces of a streamed call; return the reply, in which stands what went wrong."""
+        self._check_before_call()
+        incoming = Incoming(lambda on_piece: self._send(asked, on_piece))
+        try:
+            yield from heard(incoming)
+        except (LLMError, Unusable):
+            pass
+        except GeneratorExit:
+            incoming.stop()
+            self._record(asked, Reply(Gathered(incoming.pieces)), "unavailable", "nobody listened to the end")
+            raise
+        return incoming.reply()
+
+    def _asked(
+        self,
+        prompt: Prompt,
+        variables: Mapping[str, str | int],
+        returns: type[BaseModel] | None,
+        purpose: str,
+        subject: str | None,
+        sample: int,
+    ) -> Asked:
+        rendered = prompt.render(variables)
+        messages = (Message("system", rendered.system), Message("user", rendered.user))
+        schema = schema_of(returns) if returns is not None else None
+        possible = {
+            "temperature": self.settings.temperature,
+            "max_answer_tokens": self.settings.max_answer_tokens,
+            "sample": sample or None,
+        }
+        parameters = {name: value for name, value in possible.items() if value is not None}
+        # keys are not sorted: the order of a schema's properties shapes the answer, too
+        shape = [self.settings.provider, self.settings.model, messages, schema, parameters]
+        sha256 = hashlib.sha256(json.dumps(shape).encode()).hexdigest()
+        return Asked(prompt, purpose, subject, messages, returns, schema, parameters, sha256)
+
+    def _check_before_call(self) -> None:
+        guards.check()
+        if self.settings.budget is not None and self.ledger.spent() >= self.settings.budget:
+            raise LLMBudgetReached
+
+    def _find(self, asked: Asked, returns: type[A]) -> tuple[A, Any] | None:
+        text = self.ledger.find(asked.sha256)
+        if text is None:
+            return None
+        try:
+            answer = read_answer(text, returns)
+        except Unusable:  # the type has rules that its schema does not show, and they have changed since
+            return None
+        return answer, self._record(asked, Reply(Gathered([text]), attempts=0), "cached")
+
+    def _read(self, asked: Asked, reply: Reply, returns: type[A]) -> tuple[A, Any]:
+        return self._recorded(asked, reply, lambda text: read_answer(text, returns))
+
+    def _read_text(self, asked: Asked, reply: Reply) -> tuple[str, Any]:
+        return self._recorded(asked, reply, check_text)
+
+    def _recorded(self, asked: Asked, reply: Reply, read: Callable[[str], T]) -> tuple[T, Any]:
+        """Return what is read from the reply, and its record. Raises the reply's error or Unusable, both recorded."""
+        if (error := reply.error) is not None:
+            outcome: Outcome = "bad_answer" if isinstance(error, LLMBadAnswer) else "unavailable"
+            error.call = self._record(asked, reply, outcome, f"{error.reason} {error.detail}".strip())
+            raise error
+        try:
+            answer = read(_finished(reply))
+        except Unusable as problem:
+            problem.call = self._record(asked, reply, "bad_answer", str(problem))
+            raise
+        return answer, self._record(asked, reply, "ok")
+
+    def _record(self, asked: Asked, reply: Reply, outcome: Outcome, error: str = "") -> Any:
+        gathered, text = reply.gathered, reply.gathered.text
+        tokens = _tokens(asked, reply)
+        return self._keep(
+            Call(
+                purpose=asked.purpose,
+                subject=asked.subject or "",
+                provider=self.settings.provider,
+                model=self.settings.model,
+                model_returned=storable(str(gathered.model))[:NAME_LENGTH],
+                prompt_name=asked.prompt.name,
+                prompt_sha256=asked.prompt.sha256,
+                request_sha256=asked.sha256,
+                parameters=asked.parameters,
+                outcome=outcome,
+                attempts=reply.attempts,
+                tokens_in=tokens.sent,
+                tokens_out=tokens.returned,
+                tokens_estimated=tokens.are_estimated,
+                cost=self.settings.cost(tokens.sent, tokens.returned),
+                latency_ms=reply.latency_ms,
+                raw_text=text if outcome in ("ok", "cached") else storable(text)[:KEPT_OF_BAD_ANSWERS],
+                error=storable(error),
+            )
+        )
+
+    def _keep(self, call: Call) -> Any:
+        return self.ledger.record(call)
+
+
+class _Tokens(NamedTuple):
+    sent: int
+    returned: int
+    are_estimated: bool
+
+
+def _tokens(asked: Asked, reply: Reply) -> _Tokens:
+    """Return what the provider counted, or else an estimate, so that a budget is never blind."""
+    gathered = reply.gathered
+    was_answered = reply.attempts > 0 and (gathered.text or gathered.tokens_in is not None or reply.error is None)
+    if not was_answered:
+        return _Tokens(0, 0, False)
+    counted = gathered.tokens_in, gathered.tokens_out
+    sent, returned = (c if isinstance(c, int) and 0 <= c <= MOST_TOKENS else None for c in counted)
+    return _Tokens(
+        len(asked.text) // CHARACTERS_A_TOKEN + 1 if sent is None else sent,
+        len(gathered.text) // CHARACTERS_A_TOKEN + 1 if returned is None else returned,
+        sent is None or returned is None,
+    )
+
+
+def _finished(reply: Reply) -> str:
+    """Return the reply's text. Raises Unusable if the model stopped early or said nothing."""
+    if reply.gathered.finish == "length":
+        raise Unusable("the answer was cut off at the length limit; it must be shorter")
+    if reply.gathered.finish == "refusal":
+        raise Unusable("the model refused to answer")
+    if not reply.gathered.text.strip():
+        raise Unusable("the answer is empty")
+    return reply.gathered.text
+
+
+def _repair(asked: Asked, reply: Reply, problem: Unusable) -> Asked:
+    """Return the question with the unusable answer and what is wrong with it. The ledger keeps it as the same question."""
+    said = storable(reply.gathered.text.strip())[:SHOWN_FOR_REPAIR] or "(nothing)"
+    wish = (
+        f"That answer cannot be used:\n{problem}\n\n"
+        f"Answer again, with nothing but one JSON object that fits this schema:\n{json.dumps(asked.schema)}"
+    )
+    messages = (*asked.messages, Message("assistant", said), Message("user", wish))
+    return replace(asked, messages=messages, parameters={**asked.parameters, "repair": 1})
+
+
+def _bad_answer(problem: Unusable) -> LLMBadAnswer:
+    return LLMBadAnswer(detail=str(problem), call=problem.call)
