@@ -1,0 +1,79 @@
+"""The ledger of model calls: what each cost, whose words it holds, and the cache of answers; and the way to the model.
+
+`llm_client` knows no database; it is handed this.
+"""
+
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from django.conf import settings
+from django.db.models import Sum
+
+from core.models import LLMCall
+from llm_client import LLM, Call, LLMSettings
+
+
+class DatabaseLedger:
+    """Keeps every call as a row of `LLMCall` under a scope key; its answers are the cache, its costs the budget."""
+
+    def __init__(self, scope_key: str = "") -> None:
+        self.scope_key = scope_key
+
+    def find(self, request_sha256: str) -> str | None:
+        """Return the raw text of a good answer to the same request, or None."""
+        kept = LLMCall.objects.filter(request_sha256=request_sha256, outcome="ok").exclude(raw_text="")
+        call = kept.order_by("created_at").first()
+        return call.raw_text if call is not None else None
+
+    def record(self, call: Call) -> LLMCall:
+        """Store what a call was and cost, good or not."""
+        return LLMCall.objects.create(
+            scope_key=self.scope_key,
+            purpose=call.purpose,
+            subject=call.subject,
+            provider=call.provider,
+            model=call.model,
+            model_returned=call.model_returned,
+            prompt_name=call.prompt_name,
+            prompt_sha256=call.prompt_sha256,
+            request_sha256=call.request_sha256,
+            parameters=dict(call.parameters),
+            outcome=call.outcome,
+            attempts=call.attempts,
+            tokens_in=call.tokens_in,
+            tokens_out=call.tokens_out,
+            cost=call.cost,
+            latency_ms=call.latency_ms,
+            raw_text=call.raw_text,
+            error=call.error[:500],
+        )
+
+    def spent(self) -> Decimal:
+        """Return what all calls of the site cost so far: the budget is one for all."""
+        return LLMCall.objects.aggregate(total=Sum("cost"))["total"] or Decimal(0)
+
+
+def model_is_configured() -> bool:
+    """Whether there is a language model to ask. Without one the written guide and measured features do the work."""
+    return bool(settings.LLM_MODEL and (settings.LLM_BASE_URL or settings.LLM_PROVIDER == "anthropic"))
+
+
+@lru_cache
+def _settings() -> LLMSettings:
+    return LLMSettings(
+        base_url=settings.LLM_BASE_URL,
+        api_key=settings.LLM_API_KEY,
+        model=settings.LLM_MODEL,
+        provider=settings.LLM_PROVIDER,
+        budget=Decimal(settings.LLM_BUDGET) if settings.LLM_BUDGET else None,
+        price_in=Decimal(settings.LLM_PRICE_IN) if settings.LLM_PRICE_IN else None,
+        price_out=Decimal(settings.LLM_PRICE_OUT) if settings.LLM_PRICE_OUT else None,
+    )
+
+
+def llm_for(owner: Any = None) -> LLM | None:
+    """Return the model, with its calls entered under the study or dataset `owner`; None if none is configured."""
+    if not model_is_configured():
+        return None
+    return LLM(_settings(), ledger=DatabaseLedger(owner.scope_key if owner is not None else ""))
