@@ -1,0 +1,100 @@
+"""REST for a study's comparisons: which of two texts is better? Those who run the study add pairs, people judge them."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from core.access import IsFacilitator, IsParticipant, caller_of
+from elicitation import comparisons
+from elicitation.api.downloads import DownloadableList
+from elicitation.api.draws import participant_in
+from elicitation.api.studies import changeable_study
+from elicitation.models import Annotation, Comparison, Study
+
+
+class PairSerializer(serializers.ModelSerializer[Comparison]):
+    """Two texts that answer the same prompt. Which model wrote them is not told to those who judge."""
+
+    class Meta:
+        model = Comparison
+        fields = ("number", "prompt", "context", "text_a", "text_b")
+        read_only_fields = ("number",)
+        extra_kwargs = {
+            "prompt": {"required": True, "allow_null": False, "allow_blank": True},
+            "text_a": {"required": True, "allow_blank": False},
+            "text_b": {"required": True, "allow_blank": False},
+        }
+
+
+class JudgementSerializer(serializers.ModelSerializer[Annotation]):
+    """Which text is better, by the comparison's own sides; `order_shown` says which side stood first."""
+
+    answer = serializers.ChoiceField(choices=["a", "b", "tie", "both_bad"])
+    order_shown = serializers.ChoiceField(choices=["ab", "ba"], default="ab")
+    reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
+
+    class Meta:
+        model = Annotation
+        fields = ("answer", "order_shown", "reason")
+
+
+class StudyComparisonListView(DownloadableList[Comparison]):
+    """The study's comparisons: all of them to those who run it, those still to judge to someone who takes part.
+
+    POST adds one, for those who run the study. Answers are downloaded with the study's dataset.
+    """
+
+    serializer_class = PairSerializer
+    queryset = Comparison.objects.none()
+    file_name = "comparisons"
+
+    def get_permissions(self) -> list[Any]:
+        is_person = self.request.method == "GET" and caller_of(self.request).participant is not None
+        return [IsParticipant() if is_person else IsFacilitator()]
+
+    def get_queryset(self) -> QuerySet[Comparison]:
+        slug, caller = self.kwargs["slug"], caller_of(self.request)
+        if caller.participant is not None:
+            me = participant_in(self.request, slug)
+            open_to_me = Comparison.objects.filter(dataset__study=me.study)
+            return open_to_me.exclude(annotations__annotator__participant=me).order_by("number")
+        study = get_object_or_404(Study.objects.run_by(caller), slug=slug)
+        return Comparison.objects.filter(dataset__study=study).order_by("number")
+
+    @extend_schema(request=PairSerializer, responses={201: PairSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        study = changeable_study(request, slug)
+        serializer = PairSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        comparison = comparisons.add_comparison(comparisons.dataset_of(study), **serializer.validated_data)
+        return Response(PairSerializer(comparison).data, status=status.HTTP_201_CREATED)
+
+
+class JudgementView(APIView):
+    """PUT which of two texts you find better. A second answer supersedes the first; both stay."""
+
+    permission_classes = (IsParticipant,)
+
+    @extend_schema(request=JudgementSerializer, responses=JudgementSerializer)
+    def put(self, request: Request, slug: str, number: int) -> Response:
+        me = participant_in(request, slug)
+        comparison = get_object_or_404(
+            Comparison.objects.select_related("dataset"), dataset__study=me.study, number=number
+        )
+        serializer = JudgementSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        annotation = comparisons.annotate(comparison, participant=me, **serializer.validated_data)
+        return Response(JudgementSerializer(annotation).data)
+
+
+urlpatterns = [
+    path("studies/<slug:slug>/comparisons/", StudyComparisonListView.as_view(), name="study-comparisons"),
+    path("studies/<slug:slug>/comparisons/<int:number>/annotation/", JudgementView.as_view(), name="judgement"),
+]

@@ -1,0 +1,106 @@
+"""REST for what a person is asked to judge: other people's values, and upgrade stories. Only one's own draws."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from drf_spectacular.utils import extend_schema, extend_schema_field
+from rest_framework import generics, serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from core.access import IsParticipant, caller_of
+from core.problems import Problem
+from elicitation import draws, participation, picks
+from elicitation.api.values import ShownValueSerializer
+from elicitation.models import Draw, DrawItem, Participant, WisdomVote
+
+
+class StorySerializer(serializers.Serializer[Any]):
+    """One story to judge: is `to_value` wiser than `from_value` in this context? `from_first` says which to show first.
+
+    `origin` says who wrote it: model, pair (two cards and no story), person or import.
+    """
+
+    number = serializers.IntegerField(source="story.number")
+    context = serializers.CharField(source="story.context.text")  # type: ignore[assignment]
+    text = serializers.CharField(source="story.text")
+    origin = serializers.CharField(source="story.origin")
+    from_value = ShownValueSerializer(source="story.from_value")
+    to_value = ShownValueSerializer(source="story.to_value")
+    from_first = serializers.BooleanField()
+    answer = serializers.SerializerMethodField()
+    is_skipped = serializers.SerializerMethodField()
+
+    @extend_schema_field(serializers.ChoiceField(choices=WisdomVote.Answer.choices, allow_null=True))
+    def get_answer(self, item: DrawItem) -> str | None:
+        vote = WisdomVote.objects.current().filter(draw_item=item).first()
+        return vote.answer if vote else None
+
+    def get_is_skipped(self, item: DrawItem) -> bool:
+        return item.skipped_at is not None
+
+
+class DrawSerializer(serializers.ModelSerializer[Draw]):
+    """What was drawn: `values` to pick from, or `stories` to judge. The other list is empty."""
+
+    values = serializers.SerializerMethodField()
+    stories = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Draw
+        fields = ("id", "kind", "values", "stories", "completed_at")
+        read_only_fields = fields
+
+    @extend_schema_field(ShownValueSerializer(many=True))
+    def get_values(self, draw: Draw) -> Any:
+        shown = draw.exposures.select_related("value").order_by("position")
+        return ShownValueSerializer([exposure.value for exposure in shown], many=True).data
+
+    @extend_schema_field(StorySerializer(many=True))
+    def get_stories(self, draw: Draw) -> Any:
+        related = ("story__context", "story__from_value", "story__to_value")
+        return StorySerializer(draw.items.select_related(*related).order_by("position"), many=True).data
+
+
+class DrawingSerializer(serializers.Serializer[Any]):
+    kind = serializers.ChoiceField(choices=Draw.Kind.choices)
+
+
+class DrawListView(generics.ListAPIView[Draw]):
+    """What was drawn for you. POST draws values or stories, or gives what was drawn before.
+
+    Nobody sees other people's values before their own card is confirmed.
+    """
+
+    permission_classes = (IsParticipant,)
+    serializer_class = DrawSerializer
+    queryset = Draw.objects.none()
+
+    def get_queryset(self) -> QuerySet[Draw]:
+        me = participant_in(self.request, self.kwargs["slug"])
+        return Draw.objects.filter(participant=me).order_by("created_at", "id")
+
+    @extend_schema(request=DrawingSerializer, responses=DrawSerializer)
+    def post(self, request: Request, slug: str) -> Response:
+        me = participant_in(request, slug)
+        serializer = DrawingSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        participation.must_be_open(me)
+        if (step := participation.next_step(me)) in ("demographics", "question", "interview", "card"):
+            raise Problem(403, "own-card-first", "Your own card comes first", f"Next comes: {step}.", next_step=step)
+        is_picks = serializer.validated_data["kind"] == Draw.Kind.PICKS
+        draw = picks.draw_values(me) if is_picks else draws.draw_stories(me)
+        for item in draw.items.all():
+            draws.mark_shown(item)
+        return Response(DrawSerializer(draw).data)
+
+
+def participant_in(request: Any, slug: str) -> Participant:
+    """Return the participant who asks, if they take part in the study at this address; else 404."""
+    me = caller_of(request).participant
+    return get_object_or_404(Participant.objects.select_related("study"), id=me.id if me else None, study__slug=slug)
+
+
+urlpatterns = [path("studies/<slug:slug>/draws/", DrawListView.as_view(), name="draws")]

@@ -1,0 +1,60 @@
+"""REST for a study's values, for those who run it. Participants see values only in what is drawn for them."""
+
+from typing import Any
+
+from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
+from django.urls import path
+from rest_framework import serializers
+
+from core.access import IsFacilitator, caller_of
+from elicitation import values
+from elicitation.api.downloads import DownloadableList
+from elicitation.models import CanonicalValue, Study
+
+
+class ShownValueSerializer(serializers.ModelSerializer[CanonicalValue]):
+    """A value as other people see it: its canonical text, and nothing about who holds it."""
+
+    policies = serializers.ListField(child=serializers.CharField())
+
+    class Meta:
+        model = CanonicalValue
+        fields: tuple[str, ...] = ("number", "title", "description", "policies")
+        read_only_fields = fields
+
+
+class ValueSerializer(ShownValueSerializer):
+    """A value with how many people hold it. One that was merged into another counts as that: its holders are there."""
+
+    question = serializers.SlugRelatedField[Any](slug_field="number", read_only=True)
+    holders = serializers.SerializerMethodField()
+
+    class Meta(ShownValueSerializer.Meta):
+        fields = (*ShownValueSerializer.Meta.fields, "source_id", "question", "is_archived", "holders")
+        read_only_fields = fields
+
+    def get_holders(self, value: CanonicalValue) -> int:
+        return int(self.context["holders"].get(value.id, 0))
+
+
+class ValueListView(DownloadableList[CanonicalValue]):
+    """All values of a study that you run, also archived and merged ones."""
+
+    permission_classes = (IsFacilitator,)
+    serializer_class = ValueSerializer
+    filterset_fields = ("is_archived",)
+    queryset = CanonicalValue.objects.none()
+    file_name = "values"
+
+    def get_queryset(self) -> QuerySet[CanonicalValue]:
+        return self._study().values.select_related("question").order_by("number")
+
+    def get_serializer_context(self) -> dict[str, Any]:
+        return {**super().get_serializer_context(), "holders": values.holders(self._study())}
+
+    def _study(self) -> Study:
+        return get_object_or_404(Study.objects.run_by(caller_of(self.request)), slug=self.kwargs["slug"])
+
+
+urlpatterns = [path("studies/<slug:slug>/values/", ValueListView.as_view(), name="values")]

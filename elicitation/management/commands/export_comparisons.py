@@ -1,0 +1,30 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management import BaseCommand, CommandError
+
+from core.command_output import write_output
+from elicitation.comparison_formats import FORMATS
+from elicitation.comparisons import export_comparisons
+from elicitation.models import Dataset
+
+
+class Command(BaseCommand):
+    help = "Write a dataset's comparisons and annotations to a file."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("dataset", help="the dataset's slug")
+        parser.add_argument("--format", choices=FORMATS, default="jsonl")
+        parser.add_argument("--annotator", default="", help="whose answers, where the format holds only one")
+        parser.add_argument("--output", default="-", metavar="FILE", help="- is standard output")
+
+    def handle(self, *args: Any, dataset: str, format: str, annotator: str, output: str, **options: Any) -> None:
+        found = Dataset.objects.filter(slug=dataset).first()
+        if found is None:
+            raise CommandError(f"There is no dataset {dataset}.")
+        try:
+            write_output(export_comparisons(found, format, annotator=annotator), output)
+        except LookupError as error:
+            raise CommandError(f"--annotator: {error.args[0]}") from None
+        except OSError as error:
+            raise CommandError(f"--output: {output}: {error.strerror}") from None

@@ -1,0 +1,94 @@
+"""Which of other people's values are wise? A draw of values is shown, and picking one is agreeing with it."""
+
+from collections.abc import Collection
+
+import numpy as np
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import Count
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from elicitation import deduplication
+from elicitation.algorithms.selection import choose_values
+from elicitation.draws import complete, seed_of
+from elicitation.models import Draw, Endorsement, Exposure, Participant, ValueMember
+from elicitation.participation import must_be_open
+from elicitation.study_settings import settings_of
+from elicitation.values import counted_values
+
+
+def draw_values(participant: Participant) -> Draw:
+    """Return the values of others that this person is shown, drawn now if they were not.
+
+    Values told about the person's own question come first, and of those the least shown. A person is never shown their
+    own value, nor one that theirs was merged into.
+    """
+    drawn = Draw.objects.filter(participant=participant, kind=Draw.Kind.PICKS).order_by("created_at").last()
+    if drawn is not None:
+        return drawn
+    study = participant.study
+    seed = seed_of(participant, Draw.Kind.PICKS)
+    projection = deduplication.projection(study)
+    own = ValueMember.objects.filter(run__study=study, run__is_active=True, card__participant=participant)
+    mine = {projection.get(value, value) for value in own.values_list("value_id", flat=True)}
+    shown = dict(
+        Exposure.objects.filter(value__study=study).values_list("value_id").annotate(Count("id")).order_by("value_id")
+    )
+    values = {v.number: v for v in counted_values(study) if v.id not in mine}
+    fitting = frozenset(n for n, v in values.items() if v.question_id == participant.question_id)
+    chosen = choose_values(
+        {number: shown.get(value.id, 0) for number, value in values.items()},
+        how_many=settings_of(study).picks_shown,
+        rng=np.random.default_rng(seed),
+        preferred=fitting,
+    )
+    try:
+        with transaction.atomic():
+            draw = Draw.objects.create(
+                participant=participant, kind=Draw.Kind.PICKS, question=participant.question, seed=seed
+            )
+            now = timezone.now()
+            Exposure.objects.bulk_create(
+                [
+                    Exposure(draw=draw, position=place, value=values[number], shown_at=now)
+                    for place, number in enumerate(chosen)
+                ]
+            )
+            return draw
+    except IntegrityError:  # another tab drew at the same moment
+        return Draw.objects.get(participant=participant, kind=Draw.Kind.PICKS, completed_at=None)
+
+
+def save_picks(draw: Draw, picked: Collection[int]) -> list[Endorsement]:
+    """Store which of the shown values (by id) the person picks: agree for those, pass for the others.
+
+    Sent again with other picks, the newer answer counts and the older stays. Raises ValidationError for a value that
+    was not shown, or for fewer picks than the study asks for, and Problem if the study is not open.
+    """
+    must_be_open(draw.participant)
+    shown = dict(draw.exposures.order_by("position").values_list("value_id", "position"))
+    if unknown := set(picked) - set(shown):
+        raise ValidationError({"picked": _("Value %(id)s was not shown to you.") % {"id": min(unknown)}})
+    least = min(settings_of(draw.participant.study).picks_least, len(shown))
+    if len(set(picked)) < least:
+        raise ValidationError({"picked": _("Please pick %(least)d or more.") % {"least": least}})
+    with transaction.atomic():
+        current = {e.value_id: e for e in Endorsement.objects.current().filter(draw=draw)}
+        made = []
+        for value_id in shown:
+            answer = Endorsement.Answer.AGREE if value_id in picked else Endorsement.Answer.PASS
+            before = current.get(value_id)
+            if before is None or before.answer != answer:
+                made.append(
+                    Endorsement.objects.create(
+                        participant=draw.participant,
+                        value_id=value_id,
+                        draw=draw,
+                        question=draw.question,
+                        answer=answer,
+                        supersedes=before,
+                    )
+                )
+        complete(draw)
+    return made

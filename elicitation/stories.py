@@ -1,0 +1,168 @@
+"""Upgrade stories: how someone might come from one value to another in a context. What wisdom votes are about.
+
+With a model, a story is written for each direction of a pair, with a mapping of every policy and a grade; low grades are
+held back. Without one there is no invented story: the two cards stand side by side with what differs (`origin` pair).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from django.db import transaction
+from pydantic import BaseModel, ConfigDict, Field
+
+from core.models import User
+from core.numbers import next_number
+from elicitation.algorithms.difference import Difference
+from elicitation.algorithms.difference import difference as difference_of
+from elicitation.algorithms.similarity import similarities
+from elicitation.deduplication import text_of
+from elicitation.models import CanonicalValue, Context, Study, UpgradeStory
+from elicitation.study_settings import settings_of
+from elicitation.values import counted_values
+from llm_client import LLM, LLMError, Request, load_prompt
+
+NEIGHBOURS = 3
+HELD_BACK = ("D", "F")
+Pair = tuple[CanonicalValue, CanonicalValue, Context]
+
+
+class Mapped(BaseModel):
+    """What becomes of one policy of the first value."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    policy: str = Field(max_length=400)
+    becomes: str = Field(max_length=400, description="the policy of the second value that covers it, or empty")
+    how: Literal["saw only a part", "had a mixed motive", "is done with more skill", "is lost"]
+
+
+class WrittenStory(BaseModel):
+    """A model's upgrade story."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    was_really_about: str = Field(max_length=400)
+    mapping: list[Mapped] = Field(max_length=12)
+    story: str = Field(max_length=1500)
+    grade: Literal["A", "B", "C", "D", "F"]
+
+
+def propose_stories(
+    study: Study, *, llm: LLM | None = None, progress: Callable[[int, int, str], None] | None = None
+) -> list[UpgradeStory]:
+    """Propose stories between each value and its nearest neighbours, both directions, in each shared context.
+
+    Pairs that have a story in that context are left alone, so asking again adds only what is new. Without a model,
+    stories are plain pairs. Raises the model's errors, keeping the stories that it did write.
+    """
+    values = list(counted_values(study).select_related("question").order_by("number"))
+    contexts = list(study.contexts.prefetch_related("questions"))
+    known = set(UpgradeStory.objects.filter(study=study).values_list("from_value_id", "to_value_id", "context_id"))
+    wanted = [
+        (source, target, context)
+        for context in contexts
+        for first, second in _neighbours([v for v in values if fits(v, context)])
+        for source, target in ((first, second), (second, first))
+        if (source.id, target.id, context.id) not in known
+    ]
+    if llm is None:
+        return [_store(study, pair, {"origin": UpgradeStory.Origin.PAIR}) for pair in wanted]
+    written, error = _written_by(llm, wanted, progress)
+    made = [_store(study, pair, fields) for pair, fields in written]
+    if error is not None:
+        raise error
+    return made
+
+
+def fits(value: CanonicalValue, context: Context) -> bool:
+    """Whether a value was told about a question that this context belongs to; a context of no question fits all."""
+    questions = {question.id for question in context.questions.all()}
+    return not questions or value.question_id is None or value.question_id in questions
+
+
+def _neighbours(values: Sequence[CanonicalValue]) -> list[tuple[CanonicalValue, CanonicalValue]]:
+    """Return each value with its nearest others, every pair once, in the order of their numbers."""
+    if len(values) < 2:
+        return []
+    alike = similarities([text_of(v) for v in values])
+    pairs = set()
+    for i in range(len(values)):
+        others = sorted((j for j in range(len(values)) if j != i), key=lambda j: (-alike[i, j], j))
+        pairs |= {(min(i, j), max(i, j)) for j in others[:NEIGHBOURS]}
+    return [(values[i], values[j]) for i, j in sorted(pairs)]
+
+
+def _written_by(
+    llm: LLM, wanted: Sequence[Pair], progress: Callable[[int, int, str], None] | None
+) -> tuple[list[tuple[Pair, dict[str, Any]]], LLMError | None]:
+    """Return the stories that a model writes, and the error that ended its work, if one did."""
+    prompt = load_prompt(Path(__file__).parent / "prompts" / "upgrade_story.md")
+    calls: dict[int, Any] = {}
+
+    def keep(place: int, _answer: Any, call: Any) -> None:
+        calls[place] = call
+        if progress is not None:
+            progress(len(calls), len(wanted), wanted[place][1].title)
+
+    requests = [
+        Request(
+            prompt,
+            {"first": text_of(source), "second": text_of(target), "context": context.text},
+            returns=WrittenStory,
+            purpose="upgrade_story",
+        )
+        for source, target, context in wanted
+    ]
+    written, error = [], None
+    for place, answer in enumerate(llm.ask_many(requests, on_answer=keep)):
+        if isinstance(answer, LLMError):
+            error = answer  # what ends the work is the error of all that is left, so the last one says most
+        else:
+            written.append((wanted[place], _fields(answer, wanted[place], calls[place])))
+    return written, error
+
+
+def _fields(answer: WrittenStory, pair: Pair, call: Any) -> dict[str, Any]:
+    """Return a model's story as it is stored; of its mapping only what speaks of policies that are there."""
+    source, target, _context = pair
+    mapping = [
+        {"from": m.policy, "to": m.becomes or None, "how": m.how}
+        for m in answer.mapping
+        if m.policy in source.policies and (not m.becomes or m.becomes in target.policies)
+    ]
+    held = {"state": UpgradeStory.State.ARCHIVED} if answer.grade in HELD_BACK else {}
+    origin = UpgradeStory.Origin.MODEL
+    return {"origin": origin, "text": answer.story, "grade": answer.grade, "mapping": mapping, "llm_call": call} | held
+
+
+def _store(study: Study, pair: Pair, fields: dict[str, Any]) -> UpgradeStory:
+    source, target, context = pair
+    waits = settings_of(study).stories_need_review
+    state = UpgradeStory.State.PROPOSED if waits else UpgradeStory.State.APPROVED
+    with transaction.atomic():
+        return UpgradeStory.objects.create(
+            study=study,
+            number=next_number(UpgradeStory, study=study),
+            from_value=source,
+            to_value=target,
+            context=context,
+            **({"state": state} | fields),
+        )
+
+
+def approve(stories: Iterable[UpgradeStory], by: User | None = None) -> int:
+    """Let these stories be drawn. Returns how many changed; an archived story comes back so, too."""
+    ids = [story.id for story in stories]
+    return UpgradeStory.objects.filter(id__in=ids).exclude(state="approved").update(state="approved")
+
+
+def archive(stories: Iterable[UpgradeStory], by: User | None = None) -> int:
+    """Draw these stories no more. Votes on them stay and count. Returns how many changed."""
+    ids = [story.id for story in stories]
+    return UpgradeStory.objects.filter(id__in=ids).exclude(state="archived").update(state="archived")
+
+
+def difference(story: UpgradeStory) -> Difference:
+    """Return what the story's two values share and what only one of them looks for."""
+    return difference_of(story.from_value.policies, story.to_value.policies)

@@ -1,0 +1,76 @@
+"""Canonical values: every confirmed card starts as a value of its own; deduplication runs bring equal ones together."""
+
+from django.db import transaction
+from django.db.models import Count, QuerySet
+
+from core.numbers import next_number
+from elicitation import deduplication
+from elicitation.models import CanonicalValue, Participant, Study, ValueMember, ValuesCard
+
+
+def adopt_card(card: ValuesCard) -> CanonicalValue:
+    """Make a confirmed card a value that others can judge, or bring its value up to date after an edit.
+
+    The value of a card that nobody has judged yet follows the card's text; one that has been judged stays as it was
+    shown, and the changed card becomes a value of its own.
+    """
+    with transaction.atomic():
+        run = deduplication.active_run(card.study)
+        member = ValueMember.objects.filter(run=run, card=card).select_related("value").first()
+        texts = {
+            "title": card.title,
+            "description": card.description,
+            "policies": [policy["text"] for policy in card.policies],
+            "question": card.question,
+        }
+        if member is not None:
+            value = member.value
+            if all(getattr(value, name) == text for name, text in texts.items()):
+                return value
+            if value.members.filter(run=run).count() == 1 and not _was_judged(value):
+                CanonicalValue.objects.filter(id=value.id).update(**texts)
+                value.refresh_from_db()
+                return value
+            member.delete()
+        number = next_number(CanonicalValue, study=card.study)
+        value = CanonicalValue.objects.create(study=card.study, number=number, **texts)
+        ValueMember.objects.create(run=run, card=card, value=value, reason="its own card")
+        return value
+
+
+def _was_judged(value: CanonicalValue) -> bool:
+    return value.votes_from.exists() or value.votes_to.exists() or value.endorsements.exists()
+
+
+def own_value(participant: Participant) -> CanonicalValue | None:
+    """Return the value that the person's newest confirmed card counts as, or None."""
+    members = ValueMember.objects.filter(
+        run__study=participant.study, run__is_active=True, card__participant=participant, card__state="confirmed"
+    )
+    member = members.select_related("value").order_by("-card__number").first()
+    if member is None:
+        return None
+    target = deduplication.projection(participant.study).get(member.value_id, member.value_id)
+    return CanonicalValue.objects.get(id=target)
+
+
+def counted_values(study: Study) -> QuerySet[CanonicalValue]:
+    """Return the values that count now: not archived, and not projected onto another by the active run."""
+    gone = [value for value, target in deduplication.projection(study).items() if value != target]
+    return CanonicalValue.objects.filter(study=study, is_archived=False).exclude(id__in=gone)
+
+
+def holders(study: Study) -> dict[int, int]:
+    """Return how many counted people hold each value (by its id), through the active run."""
+    projection = deduplication.projection(study)
+    counted = Participant.objects.counted(study)
+    rows = (
+        ValueMember.objects.filter(run__study=study, run__is_active=True, card__participant__in=counted)
+        .values("value_id")
+        .annotate(people=Count("card__participant", distinct=True))
+    )
+    found: dict[int, int] = {}
+    for row in rows:
+        target = projection.get(row["value_id"], row["value_id"])
+        found[target] = found.get(target, 0) + row["people"]
+    return found

@@ -1,0 +1,154 @@
+"""Nearly equal values meet, a person decides, and everything can be undone."""
+
+import pytest
+
+from core.models import User
+from elicitation import deduplication, values
+from elicitation.deduplication import SameValue
+from elicitation.models import CanonicalValue, DeduplicationRun, MergeCandidate, Study
+from llm_client import FakeLLM, LLMUnavailable
+from tests.people import card_of, join, value_in
+
+pytestmark = pytest.mark.django_db
+
+SAME = SameValue(
+    fully_captures=True, same_attention=True, same_design=True, difference_is_oversight=True, same_granularity=True,
+    reason="Both watch for choice.",
+)  # fmt: skip
+
+
+@pytest.fixture
+def pair(study: Study) -> list[CanonicalValue]:
+    """Two nearly equal values, and one that is about something else."""
+    lines = ["MOMENTS when someone can still choose the next step", "SIGNS that someone feels watched"]
+    near = [value_in(study, title=title, policies=lines) for title in ("Letting go", "Letting go together")]
+    value_in(study, title="Clean water", policies=["RIVERS that fish can live in"])
+    return near
+
+
+def test_near_values_are_proposed_and_nothing_is_merged(study: Study, pair: list[CanonicalValue]) -> None:
+    run = deduplication.propose(study)
+    (candidate,) = run.candidates.all()
+    assert [candidate.first, candidate.second] == pair and candidate.similarity > 0.5
+    assert deduplication.projection(study) == {}
+
+
+def test_a_pair_is_proposed_once(study: Study, pair: list[CanonicalValue]) -> None:
+    deduplication.propose(study)
+    deduplication.propose(study)
+    assert MergeCandidate.objects.count() == 1
+
+
+def test_a_models_judgement_is_kept_as_a_reason_for_the_person_who_decides(
+    study: Study, pair: list[CanonicalValue]
+) -> None:
+    deduplication.propose(study, llm=FakeLLM([SAME]))
+    assert MergeCandidate.objects.get().reason == "Same: Both watch for choice."
+
+
+def test_one_no_of_five_means_different(study: Study, pair: list[CanonicalValue]) -> None:
+    deduplication.propose(study, llm=FakeLLM([SAME.model_copy(update={"same_granularity": False})]))
+    assert MergeCandidate.objects.get().reason.startswith("Different: ")
+
+
+def test_an_outage_is_never_different(study: Study, pair: list[CanonicalValue]) -> None:
+    with pytest.raises(LLMUnavailable):
+        deduplication.propose(study, llm=FakeLLM([LLMUnavailable("down")]))
+    assert not MergeCandidate.objects.exists()
+
+
+def test_merging_counts_the_smaller_value_as_the_larger(study: Study, pair: list[CanonicalValue]) -> None:
+    for _person in range(2):
+        card_of(join(study), title="Held by two")
+    held = CanonicalValue.objects.filter(title="Held by two").order_by("number")
+    deduplication.merge(study, held)
+    deduplication.merge(study, [pair[0], held[0]])
+    assert deduplication.projection(study) == {pair[0].id: held[0].id, held[1].id: held[0].id}
+
+
+def test_a_decision_counts_once(study: Study, pair: list[CanonicalValue], facilitator: User) -> None:
+    candidate = deduplication.propose(study).candidates.get()
+    deduplication.decide(candidate, "keep", facilitator)
+    deduplication.decide(candidate, "merge", facilitator)
+    assert deduplication.projection(study) == {}
+    assert MergeCandidate.objects.get().decided_by == facilitator
+
+
+def test_merging_moves_open_candidates_along(study: Study, pair: list[CanonicalValue], facilitator: User) -> None:
+    third = value_in(study, title="Letting go", policies=pair[0].policies)
+    run = deduplication.propose(study)
+    deduplication.decide(run.candidates.filter(second=third).first() or run.candidates.all()[0], "merge", facilitator)
+    active = deduplication.active_run(study)
+    assert active.candidates.filter(decision="").count() == 2
+
+
+def test_a_merge_can_be_undone_and_newer_cards_stay(study: Study, pair: list[CanonicalValue]) -> None:
+    merged = deduplication.merge(study, pair)
+    person = join(study)
+    card_of(person, title="Came later")
+    deduplication.undo(merged)
+    assert deduplication.projection(study) == {}
+    own = values.own_value(person)
+    assert own is not None and own.title == "Came later"
+    assert DeduplicationRun.objects.filter(is_active=True).count() == 1
+
+
+def test_a_merged_value_can_be_split_off_again(study: Study, pair: list[CanonicalValue]) -> None:
+    deduplication.merge(study, pair)
+    deduplication.split(study, pair[1])
+    assert deduplication.projection(study) == {}
+
+
+def test_what_cannot_be_merged_split_or_undone_is_refused(
+    study: Study, other_study: Study, pair: list[CanonicalValue]
+) -> None:
+    with pytest.raises(ValueError):
+        deduplication.merge(study, [pair[0], value_in(other_study)])
+    with pytest.raises(ValueError):
+        deduplication.split(study, pair[0])
+    with pytest.raises(ValueError):
+        deduplication.undo(deduplication.active_run(study))
+
+
+def test_merging_two_that_count_as_one_already_is_a_decision_like_any_other(
+    study: Study, pair: list[CanonicalValue], facilitator: User
+) -> None:
+    value_in(study, title="Letting go", policies=pair[0].policies)
+    for _place in range(3):
+        waiting = deduplication.propose(study).candidates.filter(decision="")
+        deduplication.decide(waiting[0], "merge", facilitator)
+    assert len(deduplication.projection(study)) == 2
+    assert not MergeCandidate.objects.filter(decision="").exists()
+
+
+def test_after_an_undo_the_pair_waits_for_a_decision_again(
+    study: Study, pair: list[CanonicalValue], facilitator: User
+) -> None:
+    candidate = deduplication.propose(study).candidates.get()
+    deduplication.decide(candidate, "merge", facilitator)
+    before = deduplication.undo(deduplication.active_run(study))
+    waiting = before.candidates.get(decision="")
+    deduplication.decide(waiting, "merge", facilitator)
+    assert len(deduplication.projection(study)) == 1
+
+
+def test_a_card_that_changed_after_a_merge_keeps_its_new_value_when_the_merge_is_undone(
+    study: Study, pair: list[CanonicalValue]
+) -> None:
+    person = join(study)
+    card = card_of(person, title="As it was")
+    merged = deduplication.merge(study, pair)
+    card.title = "As it is now"
+    card.save()
+    values.adopt_card(card)
+    deduplication.undo(merged)
+    own = values.own_value(person)
+    assert own is not None and own.title == "As it is now"
+
+
+def test_only_the_run_that_counts_now_can_be_undone(study: Study, pair: list[CanonicalValue]) -> None:
+    first = deduplication.merge(study, pair)
+    second = deduplication.merge(study, [pair[0], value_in(study, title="A third")])
+    with pytest.raises(ValueError, match="counts now"):
+        deduplication.undo(first)
+    assert deduplication.undo(second) == first

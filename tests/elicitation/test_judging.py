@@ -1,0 +1,156 @@
+"""Picks, draws and wisdom votes: only what was drawn for oneself, and every answer kept."""
+
+import pytest
+from django.core.exceptions import ValidationError
+
+from core.problems import Problem
+from elicitation import deduplication, draws, picks, votes
+from elicitation.models import (
+    CanonicalValue,
+    Context,
+    Draw,
+    Endorsement,
+    Participant,
+    Study,
+    UpgradeStory,
+    WisdomVote,
+)
+from tests.people import card_of, join, story_between, value_in
+
+pytestmark = pytest.mark.django_db
+
+
+def items(participant: Participant) -> list[UpgradeStory]:
+    return [item.story for item in draws.draw_stories(participant).items.order_by("position")]
+
+
+@pytest.fixture
+def stories(study: Study, context: Context) -> list[UpgradeStory]:
+    """Four stories that join five values."""
+    values = [value_in(study, title=f"Value {n}") for n in range(5)]
+    return [story_between(study, values[n], values[n + 1], context) for n in range(4)]
+
+
+# ---- picks
+
+
+def test_nobody_is_shown_their_own_value(study: Study, participant: Participant) -> None:
+    card_of(participant, title="Mine")
+    card_of(join(study), title="Merged with mine")
+    card_of(join(study), title="Theirs")
+    mine, merged, theirs = CanonicalValue.objects.order_by("number")
+    deduplication.merge(study, [mine, merged])
+    assert [e.value for e in picks.draw_values(participant).exposures.all()] == [theirs]
+
+
+def test_what_was_drawn_stays_drawn(study: Study, participant: Participant) -> None:
+    value_in(study)
+    draw = picks.draw_values(participant)
+    value_in(study)
+    assert picks.draw_values(participant) == draw and draw.exposures.count() == 1
+
+
+def test_the_least_shown_values_come_first(study: Study) -> None:
+    study.settings = {"picks_shown": 2}
+    study.save()
+    for number in range(4):
+        value_in(study, title=f"Value {number}")
+    shown = [{e.value_id for e in picks.draw_values(join(study)).exposures.all()} for _person in range(2)]
+    assert shown[0] & shown[1] == set()
+
+
+def test_picks_can_be_changed_and_the_older_ones_stay(study: Study, participant: Participant) -> None:
+    first, second, third = (value_in(study, title=f"Value {n}") for n in range(3))
+    draw = picks.draw_values(participant)
+    picks.save_picks(draw, [first.id, second.id])
+    picks.save_picks(draw, [second.id, third.id])
+    now = dict(Endorsement.objects.current().values_list("value_id", "answer"))
+    assert now == {first.id: "pass", second.id: "agree", third.id: "agree"}
+    assert Endorsement.objects.count() == 5
+
+
+def test_only_shown_values_can_be_picked_and_enough_of_them(study: Study, participant: Participant) -> None:
+    shown = [value_in(study), value_in(study)]
+    draw = picks.draw_values(participant)
+    unseen = value_in(study)
+    for picked in ([unseen.id, shown[0].id], [shown[0].id]):
+        with pytest.raises(ValidationError):
+            picks.save_picks(draw, picked)
+    assert not Endorsement.objects.exists()
+
+
+# ---- draws
+
+
+def test_as_many_stories_are_drawn_as_the_study_asks(participant: Participant, stories: list[UpgradeStory]) -> None:
+    assert len(items(participant)) == 3
+    assert items(participant) == items(participant)
+
+
+def test_the_least_voted_stories_come_first(study: Study, stories: list[UpgradeStory]) -> None:
+    first = join(study)
+    drawn = items(first)
+    for item in draws.draw_stories(first).items.all():
+        votes.cast_wisdom_vote(first, item, answer="upgrade")
+    (left,) = set(stories) - set(drawn)
+    assert items(join(study))[0] == left
+
+
+def test_what_is_not_in_use_or_counts_as_one_is_never_drawn(
+    study: Study, participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    UpgradeStory.objects.filter(id=stories[0].id).update(state="archived")
+    CanonicalValue.objects.filter(id=stories[3].to_value_id).update(is_archived=True)
+    deduplication.merge(study, [stories[1].from_value, stories[1].to_value])
+    assert items(participant) == [stories[2]]
+
+
+def test_a_draw_is_complete_when_every_story_is_answered_or_skipped(
+    participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    draw = draws.draw_stories(participant)
+    first, second, third = draw.items.order_by("position")
+    votes.cast_wisdom_vote(participant, first, answer="upgrade")
+    draws.skip(second)
+    assert Draw.objects.get().completed_at is None
+    draws.skip(third)
+    assert Draw.objects.get().completed_at is not None
+
+
+# ---- votes
+
+
+def test_a_second_answer_supersedes_the_first_and_both_stay(
+    participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    item = draws.draw_stories(participant).items.all()[0]
+    votes.cast_wisdom_vote(participant, item, answer="upgrade")
+    votes.cast_wisdom_vote(participant, item, answer="not_sure", comment="Hm.")
+    votes.cast_wisdom_vote(participant, item, answer="not_sure", comment="Hm.")
+    assert WisdomVote.objects.current().get().answer == "not_sure"
+    assert WisdomVote.objects.count() == 2
+
+
+def test_a_story_of_someone_elses_draw_takes_no_vote(
+    participant: Participant, other_participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    item = draws.draw_stories(other_participant).items.all()[0]
+    with pytest.raises(ValidationError):
+        votes.cast_wisdom_vote(participant, item, answer="upgrade")
+
+
+@pytest.mark.parametrize(("answer", "comment"), [("yes", ""), ("upgrade", "a\x00b"), ("upgrade", "x" * 4001)])
+def test_votes_that_cannot_be_stored_are_refused(
+    participant: Participant, stories: list[UpgradeStory], answer: str, comment: str
+) -> None:
+    item = draws.draw_stories(participant).items.all()[0]
+    with pytest.raises(ValidationError):
+        votes.cast_wisdom_vote(participant, item, answer=answer, comment=comment)
+    assert not WisdomVote.objects.exists()
+
+
+def test_a_closed_study_takes_no_votes(study: Study, participant: Participant, stories: list[UpgradeStory]) -> None:
+    item = draws.draw_stories(participant).items.all()[0]
+    Study.objects.update(state="closed")
+    with pytest.raises(Problem):
+        votes.cast_wisdom_vote(participant, item, answer="upgrade")

@@ -1,0 +1,122 @@
+"""Over REST: what is drawn for a person, what they answer, and what those who run the study can download."""
+
+import csv
+import io
+import json
+from collections.abc import Callable
+
+import pytest
+from rest_framework.test import APIClient
+
+from core.models import User
+from elicitation.models import Annotation, Context, Participant, Study, UpgradeStory, WisdomVote
+from tests.people import Actor, card_of, story_between, value_in
+
+pytestmark = pytest.mark.django_db
+
+Clients = Callable[[Actor], APIClient]
+
+
+@pytest.fixture
+def story(study: Study, context: Context) -> UpgradeStory:
+    return story_between(study, value_in(study), value_in(study, title="=Patience"), context)
+
+
+@pytest.fixture
+def person(participant: Participant) -> Participant:
+    """Someone whose own card is confirmed."""
+    card_of(participant)
+    return participant
+
+
+def test_other_peoples_values_come_after_ones_own_card(participant: Participant, client_of: Clients) -> None:
+    url = f"/api/v1/studies/{participant.study.slug}/draws/"
+    refused = client_of(participant).post(url, {"kind": "picks"})
+    assert refused.status_code == 403 and refused.data["type"] == "/problems/own-card-first"
+
+
+def test_values_are_drawn_and_picked(person: Participant, story: UpgradeStory, client_of: Clients) -> None:
+    client, url = client_of(person), f"/api/v1/studies/{person.study.slug}/"
+    drawn = client.post(f"{url}draws/", {"kind": "picks"}).data
+    numbers = [value["number"] for value in drawn["values"]]
+    assert set(drawn["values"][0]) == {"number", "title", "description", "policies"}
+    assert client.post(f"{url}endorsements/", {"picked": [999]}).status_code == 400
+    picked = client.post(f"{url}endorsements/", {"picked": numbers})
+    assert picked.status_code == 201 and {row["answer"] for row in picked.data} == {"agree"}
+
+
+def test_stories_are_drawn_and_answered(person: Participant, story: UpgradeStory, client_of: Clients) -> None:
+    client, url = client_of(person), f"/api/v1/studies/{person.study.slug}/"
+    drawn = client.post(f"{url}draws/", {"kind": "stories"}).data
+    assert [s["number"] for s in drawn["stories"]] == [story.number]
+    assert client.post(f"{url}votes/", {"story": story.number, "skip": True}).data["stories"][0]["is_skipped"]
+    voted = client.post(f"{url}votes/", {"story": story.number, "answer": "upgrade", "comment": "It holds more."})
+    assert voted.status_code == 201 and voted.data["answer"] == "upgrade"
+    assert client.get(f"{url}draws/").data["results"][0]["stories"][0]["answer"] == "upgrade"
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"story": 1}, {"story": 1, "answer": "x"}, {"story": 1, "answer": "upgrade", "skip": True}]
+)
+def test_bad_votes_are_problems(person: Participant, client_of: Clients, body: dict[str, object]) -> None:
+    response = client_of(person).post(f"/api/v1/studies/{person.study.slug}/votes/", body)
+    assert response.status_code == 400 and response["Content-Type"] == "application/problem+json"
+
+
+def test_a_story_that_was_not_drawn_for_one_is_not_there(
+    person: Participant, other_participant: Participant, story: UpgradeStory, client_of: Clients
+) -> None:
+    url = f"/api/v1/studies/{person.study.slug}/"
+    card_of(other_participant)
+    client_of(other_participant).post(f"{url}draws/", {"kind": "stories"})
+    answer = {"story": story.number, "answer": "upgrade"}
+    assert client_of(person).post(f"{url}votes/", answer).status_code == 404
+    assert not WisdomVote.objects.exists()
+
+
+@pytest.mark.parametrize("part", ["draws", "votes", "endorsements"])
+def test_in_another_study_one_takes_no_part(
+    person: Participant, other_study: Study, client_of: Clients, part: str
+) -> None:
+    body = {"kind": "picks", "story": 1, "answer": "upgrade", "picked": [1]}
+    assert client_of(person).post(f"/api/v1/studies/{other_study.slug}/{part}/", body).status_code == 404
+
+
+def test_those_who_run_a_study_download_it(
+    study: Study, person: Participant, story: UpgradeStory, facilitator: User, client_of: Clients
+) -> None:
+    url = f"/api/v1/studies/{study.slug}/"
+    client_of(person).post(f"{url}draws/", {"kind": "stories"})
+    client_of(person).post(f"{url}votes/", {"story": story.number, "answer": "upgrade", "comment": "=cmd()"})
+    client = client_of(facilitator)
+    votes = list(csv.DictReader(io.StringIO(client.get(f"{url}votes/?export=csv").content.decode())))
+    assert votes[0]["comment"] == "'=cmd()" and votes[0]["participant"] == "1"
+    lines = client.get(f"{url}votes/?export=jsonl").content.decode().splitlines()
+    assert json.loads(lines[0])["comment"] == "=cmd()"
+    values = client.get(f"{url}values/").data["results"]
+    assert sorted((v["title"], v["holders"]) for v in values)[-1] == ("Letting go together", 1)
+    assert client.get(f"{url}values/?export=xlsx").status_code == 400
+
+
+@pytest.mark.parametrize("part", ["values", "votes", "endorsements"])
+def test_others_see_none_of_it(
+    study: Study, person: Participant, stranger: User, client_of: Clients, part: str
+) -> None:
+    url = f"/api/v1/studies/{study.slug}/{part}/"
+    assert client_of(stranger).get(url).status_code == 404
+    assert client_of(person).get(url).status_code == 403
+    assert APIClient().get(url).status_code == 401
+
+
+def test_answers_side_by_side_are_judged(
+    study: Study, participant: Participant, facilitator: User, client_of: Clients
+) -> None:
+    url = f"/api/v1/studies/{study.slug}/comparisons/"
+    pair = {"prompt": "Should I take his keys?", "text_a": "Yes.", "text_b": "Ask him first."}
+    assert client_of(facilitator).post(url, pair).data["number"] == 1
+    assert client_of(participant).get(url).data["count"] == 1
+    put = client_of(participant).put(f"{url}1/annotation/", {"answer": "b", "reason": "It asks."})
+    assert put.status_code == 200 and Annotation.objects.get().answer == "b"
+    assert client_of(participant).get(url).data["count"] == 0
+    assert client_of(participant).put(f"{url}2/annotation/", {"answer": "b"}).status_code == 404
+    assert client_of(participant).put(f"{url}1/annotation/", {"answer": "none"}).status_code == 400
