@@ -1,0 +1,294 @@
+"""Build a study's moral graph from its votes, as an immutable snapshot. The same votes, rules and seed give the same
+bytes.
+
+The hashed body refers to values by the study's own numbers and holds no database key, random id or clock time.
+Comments and quotes are not in it: they are evidence, served beside it, and honour withdrawal.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from core.canonical import canonical_bytes, sha256_of
+from core.code_version import code_version
+from core.models import User
+from core.numbers import next_number
+from core.problems import Conflict
+from elicitation.models import CanonicalValue, Participant, Study, WisdomVote
+from elicitation.values import holders
+from graphs.algorithms import ranking, resampling
+from graphs.algorithms.pruning import RULES, RobustRules, Rules, Verdict
+from graphs.algorithms.tally import EdgeTally, Pair, Vote, entropy, net_support, tally
+from graphs.counting import SMALLEST_CELL as SMALLEST_CELL
+from graphs.counting import Counted, Filters, count_votes, read_filters
+from graphs.models import GraphPublication, GraphSnapshot
+
+FORMAT = "folkmoot-graph/1"
+MODES = tuple(RULES)
+LARGEST_SEED = 2**32 - 1
+RESAMPLES = 1000
+MOST_TO_FLIP = 12
+
+Progress = Callable[[int, int, str], None]
+
+
+def build_graph(
+    study: Study,
+    *,
+    mode: str = "robust",
+    before: str | None = None,
+    context: str = "",
+    question: str = "",
+    group: str = "",
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> GraphSnapshot:
+    """Return the snapshot of the study's votes under these rules: the one there is, or a new one.
+
+    The options are those of `read_options`. Simulated people, previews and people who took everything back are left
+    out. Raises ValidationError that names the option for anything that is not there, and when there is no vote to
+    count.
+    """
+    tell = progress or (lambda done, total, note: None)
+    filters = read_options(study, mode=mode, before=before, context=context, question=question, group=group, seed=seed)
+    rules = RULES[mode]
+    tell(0, 4, _("Counting votes"))
+    counted = count_votes(study, filters)
+    # The trial's file lists pairs and contexts as they first appear; ours does not depend on who came first.
+    votes = counted.votes if mode == "mge-2023" else sorted(counted.votes, key=_by_pair)
+    held = {} if filters.before else holders(study)  # who held what at that moment is not known
+    texts = _texts(study, votes, held)
+    frame = {
+        "format": FORMAT,
+        "study": study.slug,
+        "is_simulated": study.is_simulated,
+        "mode": mode,
+        "rules": rules.stored() | _resampling_rules(rules),
+        "filters": filters.stored(),
+        "seed": seed,
+    }
+    inputs_sha256 = sha256_of(frame | {"votes": votes, "left_out": counted[2:], "texts": list(texts.values())})
+    if snapshot := GraphSnapshot.objects.filter(study=study, inputs_sha256=inputs_sha256).first():
+        return snapshot
+    body = frame | _findings(votes, counted, rules, seed, texts, tell)
+    tell(4, 4, _("Storing"))
+    return _store(study, frame, body, inputs_sha256, counted.last_vote_id)
+
+
+def read_options(study: Study, *, mode: str = "robust", seed: int = 0, **filters: Any) -> Filters:
+    """Return the filters among a build's options, all options checked; filters are those of `read_filters`.
+
+    `mode` is one of `MODES`, `seed` a whole number from 0 to `LARGEST_SEED`. Raises ValidationError that names the
+    option.
+    """
+    if mode not in MODES:
+        raise ValidationError({"mode": _("Choose one of: %s.") % ", ".join(MODES)})
+    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
+        raise ValidationError({"seed": _("A seed is a whole number from 0 to %d.") % LARGEST_SEED})
+    return read_filters(study, **filters)
+
+
+def _by_pair(vote: Vote) -> tuple[int, int, str, int]:
+    return vote.source, vote.target, vote.context, vote.voter
+
+
+def _resampling_rules(rules: Rules) -> dict[str, Any]:
+    return {"resamples": RESAMPLES, "most_to_flip": MOST_TO_FLIP} if isinstance(rules, RobustRules) else {}
+
+
+def _texts(study: Study, votes: list[Vote], held: Mapping[int, int]) -> dict[int, dict[str, Any]]:
+    """Return what is said about each value that was asked about: its texts, and how many hold it, unless they are
+    few."""
+    numbers = {number for vote in votes for number in (vote.source, vote.target)}
+    found = {}
+    for value in CanonicalValue.objects.filter(study=study, number__in=numbers).order_by("number"):
+        people = held.get(value.id, 0)
+        found[value.number] = {
+            "number": value.number,
+            **({"source_id": value.source_id} if value.source_id else {}),
+            "title": value.title,
+            "description": value.description,
+            **({"detail": value.detail} if value.detail else {}),
+            "policies": value.policies,
+            "holders": people if people >= SMALLEST_CELL else None,
+        }
+    return found
+
+
+def _findings(
+    votes: list[Vote],
+    counted: Counted,
+    rules: Rules,
+    seed: int,
+    texts: Mapping[int, dict[str, Any]],
+    tell: Progress,
+) -> dict[str, Any]:
+    """Return what a snapshot's body says beside its frame: values, arrows kept and dropped, winners, doubt."""
+    tallies = tally(votes)
+    verdicts = rules.judge(tallies)
+    weights = {pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight}
+    scores = ranking.wisdom_scores(weights)
+    support = ranking.incoming_support(weights)
+    asked = [pair for pair, edge in tallies.items() if edge.was_asked]
+    voters = len({vote.voter for vote in votes})
+    tell(1, 4, _("Drawing people anew"))
+    stability = _stability(votes, rules, [seed, 0])
+    values = [
+        texts[number]
+        | {"wisdom_score": score, "incoming_support": support.get(number, 0.0)}
+        | (_doubt_of(number, stability) if stability else {})
+        for number, score in sorted(scores.items())
+    ]
+    tell(2, 4, _("Finding winners"))
+    winners = _winners(votes, rules, scores, stability, seed)
+    tell(3, 4, _("Looking for the fewest votes that would change it"))
+    return {
+        "counts": {
+            "votes": len(votes),
+            "voters": voters,
+            "values": len(scores),
+            "edges": len(weights),
+            "dropped": sum(pair not in weights for pair in asked),
+            "votes_on_archived_values": counted.archived,
+            "votes_within_merged_values": counted.merged,
+            "cells_withheld": counted.withheld_cells,
+        },
+        "values": values,
+        "values_outside": [
+            {"number": number, "title": text["title"]} for number, text in texts.items() if number not in scores
+        ],
+        "edges": [_edge(pair, tallies[pair], verdicts[pair]) for pair in tallies if pair in weights],
+        "dropped": [_edge(pair, tallies[pair], verdicts[pair]) for pair in asked if pair not in weights],
+        "winners": winners,
+        "components": ranking.components(weights),
+        "cycles": ranking.cycles(weights),
+        **(_flip(votes, rules, voters) if stability else {}),
+    }
+
+
+def _stability(votes: list[Vote], rules: Rules, seed: list[int]) -> resampling.Stability | None:
+    """Return how sure the ranks are under robust rules; the trial's files do not say."""
+    if not isinstance(rules, RobustRules):
+        return None
+    return resampling.bootstrap(votes, rules, resamples=RESAMPLES, rng=np.random.default_rng(seed))
+
+
+def _doubt_of(number: int, stability: resampling.Stability) -> dict[str, Any]:
+    return {"win_probability": stability.wins.get(number, 0.0), "rank_interval": stability.ranks[number]}
+
+
+def _edge(pair: Pair, edge: EdgeTally, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "from": pair[0],
+        "to": pair[1],
+        "contexts": edge.contexts,
+        "counts": {
+            "wiser": edge.wiser,
+            "not_wiser": edge.not_wiser,
+            "less_wise": edge.less_wise,
+            "unsure": edge.unsure,
+            "impressions": edge.impressions,
+        },
+        "net_support": net_support(edge),
+        "entropy": entropy(edge),
+        **verdict._asdict(),
+    }
+
+
+def _winners(
+    votes: list[Vote], rules: Rules, scores: Mapping[int, float], overall: resampling.Stability | None, seed: int
+) -> list[dict[str, Any]]:
+    """Return the wisest value over all (`context` is None) and in each context; `value` is None where no arrow is kept.
+    `probability` is the share of resamples that it wins."""
+    found = [_winner(None, votes, scores, overall)]
+    contexts: dict[str, list[Vote]] = {}
+    for vote in votes:
+        contexts.setdefault(vote.context, []).append(vote)
+    for place, (context, here) in enumerate(sorted(contexts.items()), 1):
+        verdicts = rules.judge(tally(here))
+        weights = {pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight}
+        stability = _stability(here, rules, [seed, place])
+        found.append(_winner(context, here, ranking.wisdom_scores(weights), stability))
+    return found
+
+
+def _winner(
+    context: str | None, votes: list[Vote], scores: Mapping[int, float], stability: resampling.Stability | None
+) -> dict[str, Any]:
+    best = ranking.winner(scores)
+    row = {
+        "context": context,
+        "value": best,
+        "wisdom_score": None if best is None else scores[best],
+        "votes": len(votes),
+        "voters": len({vote.voter for vote in votes}),
+    }
+    if stability is not None:
+        row["probability"] = None if best is None else stability.wins.get(best, 0.0)
+    return row
+
+
+def _flip(votes: list[Vote], rules: Rules, voters: int) -> dict[str, Any]:
+    """Return the fewest votes found that would crown another value, and what share of people made-up ones would be."""
+    flip = resampling.votes_to_flip(votes, rules, most=MOST_TO_FLIP)
+    if flip is None:
+        return {"votes_to_flip": None, "sybil_share": None}
+    added = [{"from": source, "to": target, "answer": answer} for source, target, answer in flip.votes]
+    return {
+        "votes_to_flip": {"at_most": len(added), "votes": added, "new_winner": flip.new_winner},
+        "sybil_share": resampling.sybil_share(len(added), voters),
+    }
+
+
+def _store(
+    study: Study, frame: Mapping[str, Any], body: Mapping[str, Any], inputs_sha256: str, last_vote_id: int
+) -> GraphSnapshot:
+    """Return the new snapshot, or the equal one that someone else stored at the same moment."""
+    for _attempt in range(5):
+        try:
+            with transaction.atomic():
+                return GraphSnapshot.objects.create(
+                    study=study,
+                    number=next_number(GraphSnapshot, study=study),
+                    mode=frame["mode"],
+                    rules=frame["rules"],
+                    filters=frame["filters"],
+                    seed=frame["seed"],
+                    body=canonical_bytes(body).decode(),
+                    sha256=sha256_of(body),
+                    inputs_sha256=inputs_sha256,
+                    last_vote_id=last_vote_id,
+                    vote_count=body["counts"]["votes"],
+                    voter_count=body["counts"]["voters"],
+                    value_count=body["counts"]["values"],
+                    edge_count=body["counts"]["edges"],
+                    code_version=code_version(),
+                )
+        except IntegrityError:  # the same graph was stored meanwhile, or another that took the number
+            if snapshot := GraphSnapshot.objects.filter(study=study, inputs_sha256=inputs_sha256).first():
+                return snapshot
+    raise Conflict(_("Other graphs of this study were stored at the same moment"), _("Build it again."))
+
+
+def publish(snapshot: GraphSnapshot, by: User | None = None) -> GraphPublication:
+    """Publish a snapshot: from now on everyone may pull it, and it stays as it is. Publishing twice changes nothing."""
+    publication, _made = GraphPublication.objects.get_or_create(snapshot=snapshot, defaults={"published_by": by})
+    return publication
+
+
+def waiting_votes(snapshot: GraphSnapshot) -> int:
+    """Return how many votes of the study came after those that the snapshot counts."""
+    people = Participant.objects.counted(snapshot.study)
+    newer = WisdomVote.objects.current().filter(study=snapshot.study, id__gt=snapshot.last_vote_id)
+    return newer.filter(participant__in=people).count()
+
+
+def body_of(snapshot: GraphSnapshot) -> dict[str, Any]:
+    """Return a snapshot's body as it was hashed."""
+    body: dict[str, Any] = json.loads(snapshot.body)
+    return body

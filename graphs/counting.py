@@ -1,0 +1,179 @@
+"""Which votes count: those of a study, current at a moment, about values as the active deduplication run sees them."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from elicitation.deduplication import projection
+from elicitation.models import CanonicalValue, Context, Participant, Question, Study, WisdomVote
+from graphs.algorithms.tally import Vote
+
+SMALLEST_CELL = 5
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Which votes are counted; None means all. Made by `read_filters`, which checks what it is given."""
+
+    before: datetime | None = None
+    context: Context | None = None
+    question: Question | None = None
+    group: tuple[str, str] | None = None
+
+    def stored(self) -> dict[str, str]:
+        """Return the filters as a graph's body says them: times in UTC, the study's own references."""
+        return {
+            "before": self.before.isoformat().replace("+00:00", "Z") if self.before else "",
+            "context": self.context.text if self.context else "",
+            "question": (self.question.source_id or str(self.question.number)) if self.question else "",
+            "group": "=".join(self.group) if self.group else "",
+        }
+
+
+class Counted(NamedTuple):
+    """The votes that are counted, in the order in which they were given, and how many were left out, and why."""
+
+    votes: list[Vote]
+    last_vote_id: int
+    archived: int
+    merged: int
+    withheld_cells: int
+
+
+def read_filters(
+    study: Study, *, before: str | None = None, context: str = "", question: str = "", group: str = ""
+) -> Filters:
+    """Return checked filters. `before` is an ISO time with its zone, `context` a context's text, `question` a
+    question's id or number, `group` "key=value" of the demographics. Raises ValidationError that names the option."""
+    return Filters(
+        before=_moment(before) if before else None,
+        context=_context(study, context) if context else None,
+        question=_question(study, question) if question else None,
+        group=_group(study, group) if group else None,
+    )
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            raise ValidationError({"before": _("%r lacks a time zone; add Z for UTC.") % text})
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValidationError({"before": _("%r is no ISO time such as 2023-10-18T00:00:00Z.") % text}) from None
+
+
+def _context(study: Study, text: str) -> Context:
+    contexts = {context.text: context for context in study.contexts.all()}
+    if text not in contexts:
+        told = {"text": text, "known": "; ".join(contexts) or _("none")}
+        raise ValidationError({"context": _("There is no context %(text)r. There are: %(known)s.") % told})
+    return contexts[text]
+
+
+def _question(study: Study, name: str) -> Question:
+    questions = list(study.questions.all())
+    for question in questions:
+        if name == question.source_id:
+            return question
+    for question in questions:
+        if name == str(question.number):
+            return question
+    told = {"name": name, "known": ", ".join(q.source_id or str(q.number) for q in questions) or _("none")}
+    raise ValidationError({"question": _("There is no question %(name)r. There are: %(known)s.") % told})
+
+
+def _group(study: Study, text: str) -> tuple[str, str]:
+    key, sign, value = text.partition("=")
+    answers = Participant.objects.counted(study).values_list("demographics", flat=True)
+    known = sorted({name for given in answers for name in given})
+    if not sign or not value or key not in known:
+        told = ", ".join(known) or _("none")
+        raise ValidationError({"group": _("Write it as KEY=VALUE. The keys of this study are: %s.") % told})
+    return key, value
+
+
+def count_votes(study: Study, filters: Filters) -> Counted:
+    """Return the votes that the filters let through, values by their numbers and people by theirs.
+
+    A vote on an archived value, and one that a merge turned into a comparison of a value with itself, is left out and
+    counted. With a group, whatever could tell about fewer than five people is left out too (`_safe_cells`).
+    Raises ValidationError if no vote is left, or if the group or the rest is of fewer than five people.
+    """
+    target = projection(study)
+    values = CanonicalValue.objects.filter(study=study)
+    numbers = dict(values.values_list("id", "number"))
+    archived_ids = set(values.filter(is_archived=True).values_list("id", flat=True))
+    found: list[Vote] = []
+    archived = merged = last = 0
+    fields = ("id", "participant__number", "from_value_id", "to_value_id", "context__text", "answer")
+    for vote_id, voter, source, goal, context, answer in _standing(study, filters).values_list(*fields).iterator(5000):
+        last = max(last, vote_id)
+        source, goal = target.get(source, source), target.get(goal, goal)
+        if source in archived_ids or goal in archived_ids:
+            archived += 1
+        elif source == goal:
+            merged += 1
+        else:
+            found.append(Vote(voter, numbers[source], numbers[goal], context, answer))
+    votes, withheld = _one_each(found), 0
+    if filters.group:
+        votes, withheld = _safe_cells(votes, _members(study, *filters.group))
+    if not votes:
+        raise ValidationError({"votes": _("There is no vote to count here, so there is no graph to build.")})
+    return Counted(votes, last, archived, merged, withheld)
+
+
+def _standing(study: Study, filters: Filters) -> QuerySet[WisdomVote]:
+    """Return the votes that stood at the moment asked about: a later change of mind does not undo an earlier answer."""
+    votes = WisdomVote.objects.filter(study=study, participant__in=Participant.objects.counted(study))
+    if filters.before:
+        votes = votes.filter(voted_at__lt=filters.before).exclude(superseded_by__voted_at__lt=filters.before)
+    else:
+        votes = votes.filter(superseded_by=None)
+    if filters.context:
+        votes = votes.filter(context=filters.context)
+    if filters.question:
+        votes = votes.filter(context__questions=filters.question)
+    return votes.order_by("id")
+
+
+def _one_each(votes: Sequence[Vote]) -> list[Vote]:
+    """Return the votes with only the newest of a person about one pair in one context: merging values can bring a
+    person's votes on two pairs together."""
+    newest = {(v.voter, v.source, v.target, v.context): place for place, v in enumerate(votes)}
+    return [v for place, v in enumerate(votes) if newest[v.voter, v.source, v.target, v.context] == place]
+
+
+def _members(study: Study, key: str, value: str) -> set[int]:
+    people = Participant.objects.counted(study).values_list("number", "demographics")
+    return {number for number, answers in people if answers.get(key) == value}
+
+
+def _safe_cells(votes: Sequence[Vote], members: Collection[int]) -> tuple[list[Vote], int]:
+    """Return the group's votes without those that could tell of a few people, and how many cells were withheld.
+
+    A cell is a pair of values in a context. It is withheld if one to four people of the group voted in it, or one to
+    four others did, whom subtracting from the whole study's graph would show. The same holds for the group as a
+    whole.
+    """
+    inside = {v.voter for v in votes if v.voter in members}
+    outside = {v.voter for v in votes} - inside
+    if len(inside) < SMALLEST_CELL or 0 < len(outside) < SMALLEST_CELL:
+        told = _("Groups of fewer than %d people, inside or outside, are not shown.") % SMALLEST_CELL
+        raise ValidationError({"group": told})
+    people = {(_cell(v), v.voter in inside, v.voter) for v in votes}
+    sizes = Counter((cell, is_inside) for cell, is_inside, _voter in people)
+    unsafe = {cell for (cell, _is_inside), size in sizes.items() if size < SMALLEST_CELL}
+    mine = [v for v in votes if v.voter in inside]
+    return [v for v in mine if _cell(v) not in unsafe], len({_cell(v) for v in mine} & unsafe)
+
+
+def _cell(vote: Vote) -> tuple[int, int, str]:
+    return min(vote.source, vote.target), max(vote.source, vote.target), vote.context

@@ -1,0 +1,11 @@
+from django.urls import path
+
+from graphs import api
+
+urlpatterns = [
+    path("studies/<slug:slug>/graphs/", api.GraphListView.as_view(), name="graphs"),
+    path("studies/<slug:slug>/graphs/latest/", api.GraphView.as_view(), name="graph-latest"),
+    path("studies/<slug:slug>/graphs/<str:graph>/", api.GraphView.as_view(), name="graph"),
+    path("studies/<slug:slug>/graphs/<str:graph>/about/", api.GraphAboutView.as_view(), name="graph-about"),
+    path("studies/<slug:slug>/graphs/<str:graph>/publish/", api.GraphPublishView.as_view(), name="graph-publish"),
+]

@@ -1,0 +1,117 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+
+from graphs.algorithms.pruning import DROPPED, KEPT, RULES, TOO_FEW, PruningRules, RobustRules, Rules
+from graphs.algorithms.tally import Vote, counts_of, tally
+from tests.graphs.algorithms.ballots import elections, votes
+
+
+def verdict_of(rules: Rules, election: list[Vote], pair: tuple[int, int] = (1, 2)) -> tuple[str, str]:
+    verdict = rules.judge(tally(election))[pair]
+    return verdict.verdict, verdict.reason
+
+
+def test_the_trial_keeps_two_of_two() -> None:
+    assert verdict_of(PruningRules(), votes(1, 2, wiser=2)) == (KEPT, "")
+
+
+@pytest.mark.parametrize(
+    ("election", "reason"),
+    [
+        (votes(1, 2, wiser=1), "fewer than 2 say wiser"),
+        (votes(1, 2, wiser=2, not_wiser=5), "net support below 0.33"),
+        (votes(1, 2, wiser=3, not_wiser=2, unsure=2), "entropy above 1.69"),
+    ],
+)
+def test_the_trial_drops_an_arrow_for_the_first_reason_that_holds(election: list[Vote], reason: str) -> None:
+    assert verdict_of(PruningRules(), election) == (DROPPED, reason)
+
+
+def test_a_kept_arrow_of_the_trial_weighs_its_net_support() -> None:
+    assert PruningRules().judge(tally(votes(1, 2, wiser=3, unsure=1)))[1, 2].weight == 0.75
+
+
+def test_a_robust_arrow_needs_five_people_who_decided() -> None:
+    assert verdict_of(RobustRules(), votes(1, 2, wiser=4, unsure=9)) == (TOO_FEW, "fewer than 5 people decided")
+
+
+def test_five_answers_of_one_person_are_not_five_people() -> None:
+    election = [Vote(1, 1, 2, f"When {n}", "upgrade") for n in range(9)]
+    assert verdict_of(RobustRules(), election)[0] == TOO_FEW
+
+
+def test_a_clear_majority_is_kept_and_weighs_its_lead_among_those_who_decided() -> None:
+    verdict = RobustRules().judge(tally(votes(1, 2, wiser=9, not_wiser=1, unsure=4)))[1, 2]
+    assert verdict.verdict == KEPT
+    assert verdict.weight == pytest.approx(0.8)
+    assert verdict.share == 0.9
+
+
+def test_the_family_is_both_directions_so_that_a_lone_pair_is_tested_twice() -> None:
+    verdict = RobustRules().judge(tally(votes(1, 2, wiser=9, not_wiser=1)))[1, 2]
+    assert verdict.q == pytest.approx(2 * 11 / 1024)
+
+
+def test_an_even_split_is_too_close_to_call() -> None:
+    assert verdict_of(RobustRules(), votes(1, 2, wiser=6, not_wiser=5)) == (DROPPED, "too close to call")
+
+
+def test_a_clear_no_says_so() -> None:
+    assert verdict_of(RobustRules(), votes(1, 2, not_wiser=9)) == (DROPPED, "most say it is not wiser")
+
+
+def test_more_pairs_tested_make_each_harder_to_keep() -> None:
+    clear = votes(1, 2, wiser=7, not_wiser=1)
+    others = [v for n in range(20) for v in votes(10 + 2 * n, 11 + 2 * n, wiser=3, not_wiser=3, first=100 + 10 * n)]
+    assert verdict_of(RobustRules(max_q=0.1), clear)[0] == KEPT
+    assert verdict_of(RobustRules(max_q=0.1), clear + others)[0] == DROPPED
+
+
+def test_false_firm_arrows_are_rare_when_nothing_is_true() -> None:
+    rng = np.random.default_rng(0)
+    with_false = 0
+    for _ in range(300):
+        wiser = rng.binomial(12, 0.5, 40)
+        election = [
+            v for n, w in enumerate(wiser) for v in votes(2 * n, 2 * n + 1, wiser=int(w), not_wiser=12 - int(w))
+        ]
+        with_false += any(verdict.weight for verdict in RobustRules().judge(tally(election)).values())
+    assert with_false / 300 <= 0.05
+
+
+def test_the_rules_are_stored_with_everything_that_decides() -> None:
+    assert RobustRules().stored() == {
+        "mode": "robust",
+        "min_voters": 5,
+        "max_q": 0.05,
+        "level": 0.95,
+        "null": 0.5,
+        "test": "exact binomial, one-sided",
+        "family": "ordered pairs with enough voters",
+    }
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+@given(election=elections())
+def test_many_graphs_at_once_get_the_weights_that_one_gets(rules: Rules, election: list[Vote]) -> None:
+    tallies = tally(election)
+    alone = [verdict.weight for verdict in rules.judge(tallies).values()]
+    together = rules.weights(counts_of(tallies))
+    np.testing.assert_allclose(together, alone, atol=1e-12)
+
+
+@pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+@given(election=elections())
+def test_only_kept_arrows_weigh_and_they_weigh_more_than_nothing(rules: Rules, election: list[Vote]) -> None:
+    for verdict in rules.judge(tally(election)).values():
+        assert (verdict.weight > 0) == (verdict.verdict == KEPT) == (verdict.reason == "")
+        assert math.isfinite(verdict.weight)
+
+
+@given(election=elections())
+def test_no_robust_arrow_runs_both_ways(election: list[Vote]) -> None:
+    verdicts = RobustRules().judge(tally(election))
+    assert not [pair for pair, verdict in verdicts.items() if verdict.weight and verdicts[pair[1], pair[0]].weight]

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from graphs.algorithms import resampling
+from graphs.algorithms.pruning import RULES, PruningRules, RobustRules, Rules
+from graphs.algorithms.ranking import winner, wisdom_scores
+from graphs.algorithms.resampling import bootstrap, sybil_share, votes_to_flip
+from graphs.algorithms.tally import Vote, tally
+from tests.graphs.algorithms.ballots import elections, votes
+
+both = pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+
+
+def winner_of(election: list[Vote], rules: Rules) -> int | None:
+    verdicts = rules.judge(tally(election))
+    return winner(wisdom_scores({pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight}))
+
+
+def stability(election: list[Vote], rules: Rules, resamples: int = 60, seed: int = 0) -> resampling.Stability:
+    return bootstrap(election, rules, resamples=resamples, rng=np.random.default_rng(seed))
+
+
+def test_a_unanimous_winner_wins_every_resample() -> None:
+    found = stability(votes(1, 2, wiser=40), PruningRules())
+    assert found.wins == {2: 1.0}
+    assert found.ranks == {1: (2, 2), 2: (1, 1)}
+
+
+def test_two_equal_rivals_share_the_wins() -> None:
+    election = votes(1, 2, wiser=8, not_wiser=3) + votes(1, 3, wiser=8, not_wiser=3, first=100)
+    wins = stability(election, PruningRules(), 1000).wins
+    assert 0.35 < wins[2] < 0.65 and 0.35 < wins[3] < 0.65
+
+
+def test_where_no_arrow_is_kept_nobody_wins() -> None:
+    found = stability(votes(1, 2, wiser=1), RobustRules())
+    assert found.wins == {} and found.ranks == {1: (1, 1), 2: (1, 1)}
+
+
+def test_without_votes_there_is_nothing_to_draw() -> None:
+    assert stability([], RobustRules()) == ({}, {}, 0)
+
+
+@both
+@settings(max_examples=25, deadline=None)
+@given(election=elections(), seed=st.integers(0, 99))
+def test_resampling_all_at_once_is_building_each_graph_from_people_drawn_one_by_one(
+    rules: Rules, election: list[Vote], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    people = sorted({vote.voter for vote in election})
+    expected: dict[int, int] = {}
+    for _ in range(20 if people else 0):
+        drawn = rng.integers(0, len(people), len(people))
+        # each time that a person is drawn they count as another person
+        again = [vote._replace(voter=n) for n, i in enumerate(drawn) for vote in election if vote.voter == people[i]]
+        best = winner_of(again, rules)
+        if best is not None:
+            expected[best] = expected.get(best, 0) + 1
+    found = stability(election, rules, 20, seed)
+    assert found.wins == {value: n / 20 for value, n in sorted(expected.items())}
+
+
+@both
+@given(election=elections(), chance=st.randoms(use_true_random=False))
+@settings(max_examples=25, deadline=None)
+def test_the_order_of_votes_does_not_matter(rules: Rules, election: list[Vote], chance: st.DataObject) -> None:
+    shuffled = list(election)
+    chance.shuffle(shuffled)  # type: ignore[attr-defined]
+    assert stability(election, rules) == stability(shuffled, rules)
+
+
+def test_another_seed_draws_other_people() -> None:
+    election = votes(1, 2, wiser=5, not_wiser=4) + votes(1, 3, wiser=5, not_wiser=4, first=100)
+    assert stability(election, PruningRules(), seed=1) != stability(election, PruningRules(), seed=2)
+
+
+def test_votes_to_flip_of_a_case_for_pencil_and_paper() -> None:
+    # 2 and 3 are equal and 2 has the lower number: one more "wiser" makes 3's arrow count for more
+    election = votes(1, 2, wiser=3, unsure=1) + votes(1, 3, wiser=3, unsure=1, first=100)
+    assert winner_of(election, PruningRules()) == 2
+    flip = votes_to_flip(election, PruningRules())
+    assert flip is not None and flip.new_winner == 3 and len(flip.votes) == 1
+
+
+def with_added(election: list[Vote], added: list[tuple[int, int, str]]) -> list[Vote]:
+    return [*election, *(Vote(1000 + n, a, b, "When in doubt", answer) for n, (a, b, answer) in enumerate(added))]
+
+
+@both
+@settings(max_examples=60, deadline=None)
+@given(election=elections())
+def test_the_votes_told_do_crown_the_value_told(rules: Rules, election: list[Vote]) -> None:
+    flip = votes_to_flip(election, rules)
+    if flip is not None:
+        assert flip.new_winner != winner_of(election, rules)
+        assert winner_of(with_added(election, flip.votes), rules) == flip.new_winner
+
+
+@both
+@settings(max_examples=25, deadline=None)
+@given(election=elections(values=4, people=8))
+def test_no_fewer_equal_answers_about_one_pair_would_do(rules: Rules, election: list[Vote]) -> None:
+    best = winner_of(election, rules)
+    flip = votes_to_flip(election, rules, most=3)
+    fewest = len(flip.votes) if flip else 4
+    asked = {(vote.source, vote.target) for vote in election}
+    for count in range(1, fewest):
+        for pair in asked:
+            for answer in ("upgrade", "no_upgrade"):
+                after = winner_of(with_added(election, [(*pair, answer)] * count), rules)
+                assert best is None or after in (best, None)
+
+
+def test_only_pairs_that_people_are_asked_about_are_voted_on() -> None:
+    flip = votes_to_flip(votes(1, 2, wiser=3), PruningRules())
+    assert flip is None, "with one pair, asked in one direction, nobody else can win"
+
+
+def test_where_no_answers_about_one_pair_do_several_pairs_are_combined() -> None:
+    # 2 is not firm and 3 is: the one has to be raised, and then the other lowered
+    election = votes(1, 2, wiser=8, not_wiser=4) + votes(1, 3, wiser=12, first=100)
+    flip = votes_to_flip(election, RobustRules())
+    assert flip is not None and flip.new_winner == 2
+    assert set(flip.votes) == {(1, 2, "upgrade"), (1, 3, "no_upgrade")}
+    for i in range(len(flip.votes)):
+        assert winner_of(with_added(election, flip.votes[:i] + flip.votes[i + 1 :]), RobustRules()) != 2
+
+
+def test_what_needs_more_votes_than_asked_for_is_not_told() -> None:
+    election = votes(1, 2, wiser=8, not_wiser=4) + votes(1, 3, wiser=12, first=100)
+    assert votes_to_flip(election, RobustRules(), most=3) is None
+
+
+def test_no_winner_no_flip() -> None:
+    assert votes_to_flip(votes(1, 2, wiser=1), RobustRules()) is None
+
+
+def test_sybil_share_is_that_of_accounts_among_all_people() -> None:
+    assert sybil_share(2, 98) == 0.02
