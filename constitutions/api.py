@@ -1,0 +1,176 @@
+"""REST for constitutions: extract, list, pull, compare versions, and see what stands behind a principle."""
+
+import hashlib
+from typing import Any
+
+from django.db.models import QuerySet
+from django.http import Http404
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import generics
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from constitutions.evidence import evidence_behind
+from constitutions.exports import FORMS, export
+from constitutions.judges import judge_named
+from constitutions.models import Constitution, ConstitutionVersion
+from constitutions.publishing import diff, notice_withdrawals, version_body
+from constitutions.serializers import ConstitutionSerializer, ExtractSerializer, VersionSerializer
+from core.access import HasScope, IsFacilitator, caller_of
+from core.api import JobSerializer, accepted
+from core.jobs import request_job
+from core.problems import Problem
+from core.pulls import pull
+from elicitation.models import Dataset, Study
+
+EXPORT = OpenApiParameter("export", str, enum=sorted(FORMS), description="The form; json where none is given")
+
+
+class ConstitutionListView(generics.ListAPIView[Constitution]):
+    """Constitutions with a published version, listed to everyone; with a key, also those of yours."""
+
+    permission_classes = (HasScope,)
+    serializer_class = ConstitutionSerializer
+    filterset_fields = {"study__slug": ["exact"], "dataset__slug": ["exact"]}
+    queryset = Constitution.objects.none()
+
+    def get_queryset(self) -> QuerySet[Constitution]:
+        shown = Constitution.objects.shown_to(caller_of(self.request))
+        return shown.select_related("study", "dataset").prefetch_related("versions")
+
+    def get_permissions(self) -> list[Any]:
+        return [IsFacilitator() if self.request.method == "POST" else HasScope()]
+
+    @extend_schema(request=ExtractSerializer, responses={202: JobSerializer})
+    def post(self, request: Request) -> Response:
+        """Extract principles in the background, and publish them if a `slug` is given."""
+        serializer = ExtractSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        wanted = dict(serializer.validated_data)
+        judge_named(wanted["judge"])
+        caller = caller_of(request)
+        owner: Study | Dataset | None = None
+        if slug := wanted.pop("study", None):
+            owner = get_object_or_404(Study.objects.run_by(caller, change=True), slug=slug)
+            wanted["study"] = str(owner.id)
+        if slug := wanted.pop("dataset", None):
+            dataset = get_object_or_404(Dataset.objects.run_by(caller, change=True), slug=slug)
+            wanted["dataset"] = str(dataset.id)
+            owner = owner or dataset
+        assert owner is not None
+        assert caller.user is not None
+        inputs = wanted | {"user": caller.user.id}
+        return accepted(
+            request_job("constitutions.extract", inputs, scope_key=owner.scope_key, user=caller.user), request
+        )
+
+
+class ConstitutionView(generics.RetrieveAPIView[Constitution]):
+    """A constitution and its versions."""
+
+    permission_classes = (HasScope,)
+    serializer_class = ConstitutionSerializer
+    lookup_field = "slug"
+    queryset = Constitution.objects.none()
+
+    def get_queryset(self) -> QuerySet[Constitution]:
+        return Constitution.objects.shown_to(caller_of(self.request)).prefetch_related("versions")
+
+
+class VersionListView(generics.ListAPIView[ConstitutionVersion]):
+    """The versions of a constitution, newest first, with what stands beside their hashed bodies."""
+
+    permission_classes = (HasScope,)
+    serializer_class = VersionSerializer
+    queryset = ConstitutionVersion.objects.none()
+
+    def get_queryset(self) -> QuerySet[ConstitutionVersion]:
+        shown = Constitution.objects.shown_to(caller_of(self.request))
+        constitution = get_object_or_404(shown, slug=self.kwargs["slug"])
+        return constitution.versions.select_related("constitution", "parent", "extraction")
+
+
+def find_version(request: Request, slug: str, number: int | None) -> ConstitutionVersion:
+    """Return the version that an address names, or the newest; else 404."""
+    shown = Constitution.objects.shown_to(caller_of(request)).filter(slug=slug)
+    versions = ConstitutionVersion.objects.filter(constitution__in=shown).select_related(
+        "constitution", "extraction__dataset"
+    )
+    found = versions.filter(number=number).first() if number is not None else versions.order_by("-number").first()
+    if found is None:
+        raise Http404
+    return found
+
+
+class PullView(APIView):
+    """Pull a version, in the form asked for by `?export=` or `Accept: text/markdown`. Its bytes never change; `latest`
+    is the newest one. The ETag is the hash: send it back as `If-None-Match` and get 304 while nothing is new."""
+
+    permission_classes = (HasScope,)
+
+    @extend_schema(parameters=[EXPORT], responses={200: OpenApiTypes.OBJECT, 304: None})
+    def get(self, request: Request, slug: str, number: int | None = None) -> HttpResponseBase:
+        version = find_version(request, slug, number)
+        form = request.query_params.get("export") or self._accepted(request)
+        if form not in FORMS:
+            known = ", ".join(sorted(FORMS))
+            raise Problem(400, "unknown-export", f"There is no export {form[:40]!r}", f"Choose one of: {known}.")
+        body, sha256 = None, version.sha256
+        if form == "annotated-pairs":  # holds comparisons, which honour withdrawal: its hash is its own
+            body = export(version, form).encode()
+            sha256 = hashlib.sha256(body).hexdigest()
+        response = pull(
+            request,
+            lambda: body or export(version, form).encode(),
+            sha256=sha256,
+            export=form,
+            content_type=FORMS[form].content_type,
+            last_modified=version.published_at,
+            immutable=number is not None and form != "annotated-pairs",
+        )
+        response["X-Constitution-Version"] = str(version.number)
+        if notice_withdrawals(version):
+            response["X-Evidence-Withdrawn"] = "true"
+        return response
+
+    def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
+        """Any Accept header is answered: the form is chosen below, and JSON is the rest."""
+        return super().perform_content_negotiation(request, force=True)
+
+    def _accepted(self, request: Request) -> str:
+        accept = request.headers.get("Accept", "")
+        return "markdown" if "text/markdown" in accept else "prompt" if "text/plain" in accept else "json"
+
+
+class DiffView(APIView):
+    """What changed from version m to version n: principles added, removed, reworded, re-weighted."""
+
+    permission_classes = (HasScope,)
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, slug: str, number: int, other: int) -> Response:
+        return Response(diff(find_version(request, slug, other), find_version(request, slug, number)))
+
+
+class EvidenceView(APIView):
+    """The comparisons, cards, quotes and votes behind a principle, without anyone's identity, as they are now: what
+    someone took back is gone from here."""
+
+    permission_classes = (HasScope,)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("start", int, description="Comparisons from this place on, 50 at a time")],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, slug: str, number: int, principle: int) -> Response:
+        version = find_version(request, slug, number)
+        if all(p["id"] != principle for p in version_body(version)["principles"]):
+            raise Http404
+        start = request.query_params.get("start", "0")
+        if not (start.isascii() and start.isdigit() and len(start) < 9):
+            raise Problem(400, "malformed", "`start` is a whole number from 0", "It counts comparisons.")
+        return Response(evidence_behind(version, principle, start=int(start)))

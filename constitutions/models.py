@@ -1,0 +1,113 @@
+"""From annotations and published graphs to principles and constitutions."""
+
+import uuid
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from core.access import Caller
+from elicitation.models import CanonicalValue, Comparison, Dataset, Study, ValuesCard, WisdomVote
+
+
+class ExtractionQuerySet(models.QuerySet["Extraction"]):
+    def shown_to(self, caller: Caller) -> "ExtractionQuerySet":
+        """Extractions of the datasets and studies that the caller runs."""
+        return self.filter(Q(dataset__in=Dataset.objects.run_by(caller)) | Q(study__in=Study.objects.run_by(caller)))
+
+
+class Extraction(models.Model):
+    """One run from comparisons, or a published graph, to tested principles. Same inputs, same row."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    dataset = models.ForeignKey(Dataset, null=True, blank=True, on_delete=models.CASCADE, related_name="extractions")
+    study = models.ForeignKey(Study, null=True, blank=True, on_delete=models.CASCADE, related_name="extractions")
+    graph_sha256 = models.CharField(max_length=64, blank=True, help_text="The published snapshot it drew on")
+    parameters = models.JSONField(default=dict)
+    seed = models.BigIntegerField(default=0)
+    inputs_sha256 = models.CharField(max_length=64, unique=True)
+    body = models.TextField(help_text="Canonical JSON of the result")
+    sha256 = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+
+    objects = ExtractionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+
+
+class PrincipleEvidence(models.Model):
+    """What stands behind one principle of an extraction. Served beside the hashed body, so that it can honour
+    withdrawal. `stance`: for, against, or source (where it comes from)."""
+
+    extraction = models.ForeignKey(Extraction, on_delete=models.CASCADE, related_name="evidence")
+    principle = models.PositiveIntegerField(help_text="The principle's number in the extraction")
+    stance = models.CharField(max_length=8)
+    comparison = models.ForeignKey(Comparison, null=True, blank=True, on_delete=models.CASCADE)
+    value = models.ForeignKey(CanonicalValue, null=True, blank=True, on_delete=models.CASCADE)
+    card = models.ForeignKey(ValuesCard, null=True, blank=True, on_delete=models.CASCADE)
+    vote = models.ForeignKey(WisdomVote, null=True, blank=True, on_delete=models.CASCADE)
+
+    class Meta:
+        ordering = ["extraction_id", "principle", "id"]
+        indexes = [models.Index(fields=["extraction", "principle", "stance"])]
+
+
+class ConstitutionQuerySet(models.QuerySet["Constitution"]):
+    def run_by(self, caller: Caller, *, change: bool = False) -> "ConstitutionQuerySet":
+        return self.filter(
+            Q(dataset__in=Dataset.objects.run_by(caller, change=change))
+            | Q(study__in=Study.objects.run_by(caller, change=change))
+        )
+
+    def shown_to(self, caller: Caller) -> "ConstitutionQuerySet":
+        """Constitutions with a published version for everyone, and all that the caller runs."""
+        published = Q(id__in=ConstitutionVersion.objects.values("constitution_id"))
+        return self.filter(published | Q(id__in=self.run_by(caller).values("id")))
+
+
+class Constitution(models.Model):
+    """A name under which numbered versions are published."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slug = models.SlugField(max_length=60, unique=True)
+    title = models.CharField(max_length=160)
+    study = models.ForeignKey(Study, null=True, blank=True, on_delete=models.CASCADE, related_name="constitutions")
+    dataset = models.ForeignKey(Dataset, null=True, blank=True, on_delete=models.CASCADE, related_name="constitutions")
+    licence = models.CharField(max_length=100, default="CC-BY-4.0")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ConstitutionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at", "slug"]
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class ConstitutionVersion(models.Model):
+    """One published state. Append-only. `body` is canonical JSON and holds no clock time, key or quote."""
+
+    constitution = models.ForeignKey(Constitution, on_delete=models.CASCADE, related_name="versions")
+    number = models.PositiveIntegerField()
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.SET_NULL, related_name="children")
+    extraction = models.ForeignKey(Extraction, on_delete=models.RESTRICT, related_name="versions")
+    note = models.CharField(max_length=500, blank=True)
+    body = models.TextField()
+    sha256 = models.CharField(max_length=64)
+    code_version = models.CharField(max_length=40, blank=True)
+    published_at = models.DateTimeField(auto_now_add=True)
+    published_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT)
+
+    class Meta:
+        ordering = ["constitution_id", "-number"]
+        constraints = [models.UniqueConstraint(fields=["constitution", "number"], name="one_version_per_number")]
+
+
+class EvidenceWithdrawal(models.Model):
+    """That evidence behind a published version was withdrawn since. How many people is not said: it may be one."""
+
+    version = models.OneToOneField(ConstitutionVersion, on_delete=models.CASCADE, related_name="withdrawal")
+    noticed_at = models.DateTimeField(auto_now_add=True)

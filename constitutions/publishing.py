@@ -1,0 +1,173 @@
+"""Publish an extraction as a numbered version of a constitution. What is published never changes."""
+
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_slug
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from constitutions.extraction import annotations_until, body_of
+from constitutions.models import (
+    Constitution,
+    ConstitutionVersion,
+    EvidenceWithdrawal,
+    Extraction,
+    PrincipleEvidence,
+)
+from core.canonical import canonical_bytes, sha256_of
+from core.code_version import code_version
+from core.models import User
+from core.problems import Conflict
+from core.text import clean_text
+from elicitation.models import Dataset, Study
+
+FORMAT = "folkmoot-constitution/1"
+EXECUTOR = {"kind": "weighted votes", "weights": "strength"}
+TRIES = 5
+MOST_SLUG = 60
+
+
+def publish(
+    extraction: Extraction, *, slug: str, title: str = "", note: str = "", licence: str = "", by: User | None = None
+) -> ConstitutionVersion:
+    """Publish the extraction as the next version of the constitution `slug`, which is made if there is none.
+
+    The same extraction again gives the newest version back if that is it. Raises ValidationError for a bad slug or an
+    extraction without a principle, Conflict if the slug is another study's or dataset's.
+    """
+    try:
+        validate_slug(slug)
+    except ValidationError:
+        raise ValidationError({"slug": _("%r is no slug; use letters, digits and dashes.") % slug[:60]}) from None
+    if len(slug) > MOST_SLUG:
+        raise ValidationError({"slug": _("A name has at most %d characters.") % MOST_SLUG})
+    licence = clean_text(licence, field="licence", most=100).strip()
+    note = clean_text(note, field="note", most=500).strip()
+    title = clean_text(title, field="title", most=160).strip()
+    told = body_of(extraction)
+    if not told["principles"]:
+        raise ValidationError({"extraction": _("Not enough evidence: there is no principle to publish.")})
+    owner: dict[str, Study | Dataset | None] = {
+        "study": extraction.study or (extraction.dataset.study if extraction.dataset else None)
+    }
+    owner |= {"dataset": None if owner["study"] else extraction.dataset}
+    for attempt in range(TRIES):
+        try:
+            with transaction.atomic():
+                constitution, _made = Constitution.objects.get_or_create(
+                    slug=slug, defaults={"title": title or slug, **({"licence": licence} if licence else {}), **owner}
+                )
+                if (constitution.study, constitution.dataset) != (owner["study"], owner["dataset"]):
+                    raise Conflict(_("The name %s belongs to something else") % slug, _("Choose another."))
+                return _next_version(constitution, extraction, told, note, by)
+        except IntegrityError:
+            if attempt == TRIES - 1:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _next_version(
+    constitution: Constitution, extraction: Extraction, told: dict[str, Any], note: str, by: User | None
+) -> ConstitutionVersion:
+    parent = constitution.versions.order_by("-number").first()
+    if parent is not None and parent.extraction_id == extraction.id:
+        return parent
+    number = parent.number + 1 if parent else 1
+    body = {
+        "format": FORMAT,
+        "slug": constitution.slug,
+        "title": constitution.title,
+        "number": number,
+        "parent": parent.number if parent else None,
+        "note": note,
+        "licence": constitution.licence,
+        "executor": EXECUTOR,
+        "extraction_sha256": extraction.sha256,
+        **{key: told[key] for key in _TAKEN_OVER},
+    }
+    return ConstitutionVersion.objects.create(
+        constitution=constitution,
+        number=number,
+        parent=parent,
+        extraction=extraction,
+        note=note,
+        body=canonical_bytes(body).decode(),
+        sha256=sha256_of(body),
+        code_version=code_version(),
+        published_by=by,
+    )
+
+
+_TAKEN_OVER = (
+    "dataset",
+    "study",
+    "is_simulated",
+    "graph_sha256",
+    "parameters",
+    "seed",
+    "verdict",
+    "labels",
+    "comparisons",
+    "test",
+    "principles",
+    "dropped",
+    "reconstruction",
+)
+
+
+def version_body(version: ConstitutionVersion) -> dict[str, Any]:
+    """Return a version's body as it was hashed."""
+    body: dict[str, Any] = json.loads(version.body)
+    return body
+
+
+def notice_withdrawals(version: ConstitutionVersion) -> bool:
+    """Whether evidence behind a version was withdrawn since; noted the first time it is seen."""
+    if EvidenceWithdrawal.objects.filter(version=version).exists():
+        return True
+    told = version_body(version)
+    there = PrincipleEvidence.objects.filter(extraction=version.extraction)
+    gone = any(
+        there.filter(principle=p["id"]).exclude(vote=None).count() < p["evidence"].get("votes", 0)
+        or there.filter(principle=p["id"]).exclude(comparison=None).count() < p["evidence"].get("comparisons", 0)
+        for p in told["principles"]
+    )
+    if dataset := version.extraction.dataset:
+        gone |= annotations_until(dataset, version.extraction.created_at) < told["comparisons"]["annotations"]
+    if gone:
+        EvidenceWithdrawal.objects.get_or_create(version=version)
+    return gone
+
+
+def diff(old: ConstitutionVersion, new: ConstitutionVersion) -> dict[str, Any]:
+    """Return what changed between two versions of one constitution: principles added, removed, reworded, re-weighted.
+
+    Principles are the same if they come from the same value or count the same feature; `strength` is re-weighted if it
+    changed at all, and its change is given.
+    """
+    before = {_identity(p): p for p in version_body(old)["principles"]}
+    after = {_identity(p): p for p in version_body(new)["principles"]}
+    both = [(before[key], after[key]) for key in after if key in before]
+    return {
+        "from": old.number,
+        "to": new.number,
+        "added": [_short(p) for key, p in after.items() if key not in before],
+        "removed": [_short(p) for key, p in before.items() if key not in after],
+        "reworded": [{**_short(b), "was": a["text"]} for a, b in both if a["text"] != b["text"]],
+        "reweighted": [
+            {**_short(b), "was": a["strength"], "change": b["strength"] - a["strength"], "ci": b["ci"]}
+            for a, b in both
+            if a["strength"] != b["strength"]
+        ],
+        "kept": sum(a["text"] == b["text"] and a["strength"] == b["strength"] for a, b in both),
+    }
+
+
+def _identity(principle: dict[str, Any]) -> tuple[str, Any]:
+    return ("value", principle["value"]) if "value" in principle else ("name", principle.get("name", principle["text"]))
+
+
+def _short(principle: dict[str, Any]) -> dict[str, Any]:
+    return {name: principle[name] for name in ("id", "text", "source", "strength")}

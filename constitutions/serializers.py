@@ -1,0 +1,79 @@
+from typing import Any
+
+from rest_framework import serializers
+from rest_framework.reverse import reverse
+
+from constitutions.extraction import LARGEST_SEED
+from constitutions.models import Constitution, ConstitutionVersion
+from constitutions.publishing import notice_withdrawals
+
+
+class VersionSerializer(serializers.ModelSerializer[ConstitutionVersion]):
+    """What stands beside a version's hashed body."""
+
+    url = serializers.SerializerMethodField()
+    parent = serializers.SlugRelatedField[Any](slug_field="number", read_only=True)  # type: ignore[assignment]
+    evidence_withdrawn = serializers.SerializerMethodField(help_text="Whether someone took back evidence since")
+
+    class Meta:
+        model = ConstitutionVersion
+        fields = ("number", "url", "parent", "note", "sha256", "published_at", "code_version", "evidence_withdrawn")
+        read_only_fields = fields
+
+    def get_url(self, version: ConstitutionVersion) -> str:
+        names = {"slug": version.constitution.slug, "number": version.number}
+        return reverse("constitution-version", kwargs=names, request=self.context.get("request"))
+
+    def get_evidence_withdrawn(self, version: ConstitutionVersion) -> bool:
+        return notice_withdrawals(version)
+
+
+class ConstitutionSerializer(serializers.ModelSerializer[Constitution]):
+    """A constitution and where its versions are."""
+
+    url = serializers.SerializerMethodField()
+    latest = serializers.SerializerMethodField()
+    study = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    dataset = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    versions = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Constitution
+        fields = ("slug", "title", "url", "latest", "study", "dataset", "licence", "created_at", "versions")
+        read_only_fields = fields
+
+    def get_url(self, constitution: Constitution) -> str:
+        return reverse("constitution", kwargs={"slug": constitution.slug}, request=self.context.get("request"))
+
+    def get_latest(self, constitution: Constitution) -> str:
+        return reverse("constitution-latest", kwargs={"slug": constitution.slug}, request=self.context.get("request"))
+
+    def get_versions(self, constitution: Constitution) -> list[int]:
+        return sorted((v.number for v in constitution.versions.all()), reverse=True)
+
+
+class ExtractSerializer(serializers.Serializer[Any]):
+    """What to extract principles from, and how. With `slug` the result is published as its next version."""
+
+    dataset = serializers.SlugField(required=False)
+    study = serializers.SlugField(required=False, help_text="A study whose newest published graph gives principles")
+    annotators = serializers.ListField(child=serializers.CharField(max_length=200), required=False, max_length=100)
+    group = serializers.CharField(required=False, max_length=300)
+    judge = serializers.ChoiceField(choices=["features", "llm"], default="features")
+    test_fraction = serializers.FloatField(default=0.5, min_value=0.1, max_value=0.9)
+    seed = serializers.IntegerField(default=0, min_value=0, max_value=LARGEST_SEED)
+    principles = serializers.IntegerField(default=5, min_value=1, max_value=50)
+    slug = serializers.SlugField(required=False, max_length=60)
+    title = serializers.CharField(required=False, max_length=160)
+    note = serializers.CharField(required=False, max_length=500, allow_blank=True)
+    licence = serializers.CharField(required=False, max_length=100, help_text="Of a new constitution; else CC-BY-4.0")
+
+    def validate_test_fraction(self, value: float) -> float:
+        if not 0.1 <= value <= 0.9:  # what is no number at all passes the bounds above
+            raise serializers.ValidationError("The held-out fraction lies between 0.1 and 0.9.")
+        return value
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if not attrs.get("dataset") and not attrs.get("study"):
+            raise serializers.ValidationError({"dataset": "Name a dataset, a study with a published graph, or both."})
+        return attrs

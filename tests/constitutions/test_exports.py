@@ -1,0 +1,63 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from constitutions.exports import FORMS, export
+from constitutions.extraction import extract
+from constitutions.models import ConstitutionVersion
+from constitutions.publishing import publish, version_body
+from elicitation.comparison_formats import read_comparisons
+from elicitation.models import Dataset
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def version(dataset: Dataset) -> ConstitutionVersion:
+    return publish(extract(dataset=dataset), slug="lists", title="*Lists* <b>")
+
+
+def test_json_is_the_hashed_body_itself(version: ConstitutionVersion) -> None:
+    assert export(version, "json") == version.body
+
+
+def test_markdown_has_every_principle_its_evidence_and_what_it_must_beat(version: ConstitutionVersion) -> None:
+    text = export(version, "markdown")
+    for principle in version_body(version)["principles"]:
+        assert principle["text"] in text
+        assert f"{principle['for']} for, {principle['against']} against" in text
+    for told in ("A coin toss", "CC-BY-4.0", version.sha256, "no language model"):
+        assert told in text
+
+
+def test_markdown_takes_a_title_for_nothing_but_text(version: ConstitutionVersion) -> None:
+    assert export(version, "markdown").startswith("# \\*Lists\\* \\<b\\>, version 1\n")
+
+
+def test_the_prompt_is_the_principles_in_their_order(version: ConstitutionVersion) -> None:
+    lines = export(version, "prompt").splitlines()
+    principles = version_body(version)["principles"]
+    assert lines[2:] == [f"{n}. {p['text']}" for n, p in enumerate(principles, 1)]
+
+
+def test_annotated_pairs_have_each_principle_as_an_annotator(version: ConstitutionVersion) -> None:
+    body = json.loads(export(version, "annotated-pairs"))
+    principle = version_body(version)["principles"][0]
+    assert body["annotators"]["principle_1"]["type"] == "principle"
+    assert body["annotators"]["principle_1"]["description"] == principle["text"]
+    given = [c["annotations"] for c in body["comparisons"]]
+    agree = sum(c["principle_1"]["pref"] == c["people"]["pref"] for c in given)
+    against = sum(c["principle_1"]["pref"] not in (None, c["people"]["pref"]) for c in given)
+    assert agree + against == principle["evidence"]["comparisons"]
+    assert agree > against
+
+
+def test_every_form_is_the_same_each_time(version: ConstitutionVersion) -> None:
+    assert all(export(version, form) == export(version, form) for form in FORMS)
+
+
+def test_annotated_pairs_pass_our_own_reader(version: ConstitutionVersion, tmp_path: Path) -> None:
+    path = tmp_path / "version.json"
+    path.write_text(export(version, "annotated-pairs"))
+    assert len(read_comparisons(path, "annotated-pairs").comparisons) == 160

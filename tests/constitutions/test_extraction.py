@@ -1,0 +1,278 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from django.core.exceptions import ValidationError
+
+from constitutions.extraction import body_of, estimate, extract
+from constitutions.models import Extraction, PrincipleEvidence
+from core.canonical import sha256_of
+from core.problems import Problem
+from elicitation import comparisons
+from elicitation.comparisons import import_comparisons
+from elicitation.models import Dataset, Participant, Study
+from tests.constitutions.conftest import Preferring, principle_texts
+from tests.people import join
+
+pytestmark = pytest.mark.django_db
+
+
+def one_dataset(folder: Path, *rows: dict[str, object], slug: str = "made") -> Dataset:
+    path = folder / f"{slug}.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    import_comparisons(path, slug)
+    return Dataset.objects.get(slug=slug)
+
+
+# what is found
+
+
+def test_what_people_prefer_is_found_and_worded_as_a_count(dataset: Dataset) -> None:
+    body = body_of(extract(dataset=dataset))
+    assert body["verdict"] == "enough evidence"
+    assert "Prefer the answer that has more list items." in principle_texts(body) + [
+        f"Prefer the answer that {d['text']}." for d in body["dropped"] if d["reason"].startswith("says much the same")
+    ]
+    assert {p["source"] for p in body["principles"]} == {"measured: text feature"}
+
+
+def test_turned_preferences_turn_the_principles(preferring: Preferring) -> None:
+    with_lists = body_of(extract(dataset=preferring("with", share=0.9)))
+    without = body_of(extract(dataset=preferring("without", share=0.1)))
+    assert not set(principle_texts(with_lists)) & set(principle_texts(without))
+
+
+def test_preferences_by_chance_are_not_enough_evidence(preferring: Preferring) -> None:
+    body = body_of(extract(dataset=preferring("chance", share=0.5)))
+    assert body["verdict"] == "not enough evidence"
+    assert body["principles"] == []
+    assert all(d["reason"] for d in body["dropped"])
+
+
+def test_every_principle_says_its_counts_over_the_training_part(dataset: Dataset) -> None:
+    body = body_of(extract(dataset=dataset))
+    trained_on = body["reconstruction"]["trained_on"]
+    for p in body["principles"]:
+        assert p["for"] + p["against"] + p["irrelevant"] + p["missing"] == trained_on
+        assert p["strength"] == pytest.approx((p["for"] - p["against"]) / trained_on)
+        assert p["relevance"] == pytest.approx((p["for"] + p["against"]) / trained_on)
+        assert p["accuracy"] == pytest.approx(p["for"] / (p["for"] + p["against"]))
+        assert p["q"] <= 0.05
+
+
+def test_reconstruction_is_held_out_by_prompt_beside_what_it_must_beat(dataset: Dataset) -> None:
+    told = body_of(extract(dataset=dataset))["reconstruction"]
+    assert (told["n"] + told["trained_on"], told["prompts"], told["split"]) == (160, 40, "by prompt")
+    assert told["ci"][0] <= told["accuracy"] <= told["ci"][1]
+    assert set(told["baselines"]) == {"random", "longest", "all_features", "all_features_and_words"}
+    assert told["accuracy"] > 0.8
+    assert told["against"]["random"]["beats"]
+
+
+def test_nothing_is_said_to_beat_what_it_does_not(preferring: Preferring) -> None:
+    told = body_of(extract(dataset=preferring("chance", share=0.5)))["reconstruction"]
+    assert (told["accuracy"], told["undecided"]) == (0.5, told["n"])
+    assert not told["against"]["random"]["beats"]
+
+
+def test_one_prompt_for_all_is_split_by_comparison_and_says_so(preferring: Preferring) -> None:
+    told = body_of(extract(dataset=preferring("one", prompts=1)))["reconstruction"]
+    assert told["split"] == "by comparison: there is only one prompt"
+
+
+def test_every_cell_is_accounted_for(dataset: Dataset) -> None:
+    body = body_of(extract(dataset=dataset))
+    cells = body["cells"]
+    assert cells["asked"] == cells["answered"] + cells["cached"] + cells["missing"] > 0
+    assert body["calls"] == {"requests": 0, "retries": 0, "tokens": 0, "cost": 0}
+
+
+def test_evidence_is_each_comparison_that_the_principle_speaks_about(dataset: Dataset) -> None:
+    extraction = extract(dataset=dataset)
+    for p in body_of(extraction)["principles"]:
+        rows = PrincipleEvidence.objects.filter(extraction=extraction, principle=p["id"])
+        assert rows.count() == p["evidence"]["comparisons"]
+
+
+def test_a_pair_of_equal_texts_speaks_for_no_principle(tmp_path: Path) -> None:
+    rows = [
+        {"id": n, "prompt": f"p{n}", "text_a": "same", "text_b": "same", "annotations": {"human": {"ana": "ab"[n % 2]}}}
+        for n in range(20)
+    ]
+    body = body_of(extract(dataset=one_dataset(tmp_path, *rows)))
+    assert body["verdict"] == "not enough evidence"
+
+
+# the same again
+
+
+def test_the_same_inputs_and_seed_are_the_same_extraction(dataset: Dataset) -> None:
+    assert extract(dataset=dataset, seed=4) == extract(dataset=dataset, seed=4)
+    assert Extraction.objects.count() == 1
+
+
+def test_the_same_inputs_and_seed_give_the_same_bytes_when_made_anew(dataset: Dataset) -> None:
+    first = extract(dataset=dataset, seed=4)
+    sha256, body = first.sha256, first.body
+    first.delete()
+    again = extract(dataset=dataset, seed=4)
+    assert (again.sha256, again.body) == (sha256, body)
+
+
+def test_the_hash_is_that_of_the_body(dataset: Dataset) -> None:
+    extraction = extract(dataset=dataset)
+    assert extraction.sha256 == sha256_of(body_of(extraction))
+
+
+def test_another_seed_is_another_split(dataset: Dataset) -> None:
+    assert extract(dataset=dataset, seed=1).sha256 != extract(dataset=dataset, seed=2).sha256
+
+
+def test_the_body_holds_no_key_and_no_clock(dataset: Dataset) -> None:
+    extraction = extract(dataset=dataset)
+    assert str(dataset.id) not in extraction.body
+    assert str(extraction.id) not in extraction.body
+    assert extraction.created_at.strftime("%Y-%m") not in extraction.body
+
+
+# what is refused
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("test_fraction", 0.0),
+        ("test_fraction", 1.0),
+        ("test_fraction", float("nan")),
+        ("seed", -1),
+        ("seed", 2**32),
+        ("principles", 0),
+        ("principles", 51),
+    ],
+)
+def test_a_bad_option_is_named(dataset: Dataset, option: str, value: float) -> None:
+    with pytest.raises(ValidationError) as bad:
+        extract(dataset=dataset, **{option: value})  # type: ignore[arg-type]
+    assert list(bad.value.message_dict) == [option]
+
+
+def test_neither_dataset_nor_study_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        extract()
+
+
+def test_the_model_judge_says_that_it_is_not_built_yet(dataset: Dataset) -> None:
+    with pytest.raises(Problem, match="Use the judge") as refused:
+        extract(dataset=dataset, judge="llm")
+    assert "not built yet" in str(refused.value.title)
+
+
+def test_an_unknown_annotator_is_refused(dataset: Dataset) -> None:
+    with pytest.raises(LookupError, match="dora"):
+        extract(dataset=dataset, annotators=["dora"])
+
+
+@pytest.mark.parametrize("answer", ["tie", "both_bad"])
+def test_ties_alone_are_too_few_and_counted(tmp_path: Path, answer: str) -> None:
+    rows = [{"id": n, "text_a": "x", "text_b": "y", "annotations": {"human": {"ana": answer}}} for n in range(8)]
+    with pytest.raises(ValidationError, match="8 ties"):
+        extract(dataset=one_dataset(tmp_path, *rows))
+
+
+def test_a_study_without_a_published_graph_is_refused(study: Study) -> None:
+    with pytest.raises(ValidationError, match="no published graph"):
+        extract(study=study)
+
+
+def test_an_estimate_asks_no_model(dataset: Dataset) -> None:
+    told = estimate(dataset)
+    assert (told["comparisons"], told["calls"]["requests"]) == (160, 0)
+    assert told["cells"] == told["comparisons"] * told["candidates"]
+
+
+def test_an_estimate_of_the_model_judge_is_refused_too(dataset: Dataset) -> None:
+    with pytest.raises(Problem, match="Use the judge") as refused:
+        estimate(dataset, judge="llm")
+    assert "not built yet" in str(refused.value.title)
+
+
+# whose answers
+
+
+@pytest.fixture
+def two_camps(study: Study) -> Dataset:
+    """Ten people of a study: the five of the coast prefer the longer text, the five of the hills the shorter one."""
+    dataset = comparisons.dataset_of(study)
+    people: list[Participant] = []
+    for n in range(10):
+        person = join(study)
+        Participant.objects.filter(id=person.id).update(demographics={"place": "coast" if n < 5 else "hills"})
+        people.append(person)
+    rng = np.random.default_rng(0)
+    for n in range(40):
+        short, long = " ".join(["word"] * 4), " ".join(["word"] * int(rng.integers(8, 20)))
+        pair = comparisons.add_comparison(dataset, prompt=f"p{n}", text_a=long, text_b=f"{short} {n}")
+        for place, person in enumerate(people):
+            comparisons.annotate(pair, participant=person, answer="a" if place < 5 else "b")
+    return dataset
+
+
+def test_each_group_has_its_own_principles(two_camps: Dataset) -> None:
+    coast = body_of(extract(dataset=two_camps, group="place=coast"))
+    hills = body_of(extract(dataset=two_camps, group="place=hills"))
+    assert "Prefer the answer that has more words." in principle_texts(coast)
+    assert "Prefer the answer that has fewer words." in principle_texts(hills)
+
+
+@pytest.mark.parametrize("group", ["place=moon", "place", "=coast", "nothing=coast"])
+def test_a_group_that_is_unknown_or_small_is_refused(two_camps: Dataset, group: str) -> None:
+    with pytest.raises(ValidationError, match="fewer than 5"):
+        extract(dataset=two_camps, group=group)
+
+
+def test_a_group_of_all_but_a_few_is_refused(two_camps: Dataset, study: Study) -> None:
+    odd = Participant.objects.filter(study=study, demographics__place="hills").order_by("number")[:3]
+    Participant.objects.filter(id__in=[p.id for p in odd]).update(demographics={"place": "coast"})
+    with pytest.raises(ValidationError, match="fewer than 5"):
+        extract(dataset=two_camps, group="place=coast")
+
+
+def test_where_each_comparison_has_one_rater_whole_raters_are_tested(study: Study) -> None:
+    dataset = comparisons.dataset_of(study)
+    people = [join(study) for _ in range(12)]
+    for n in range(96):
+        pair = comparisons.add_comparison(dataset, prompt=f"p{n}", text_a="many words " * (n % 5 + 3), text_b="few")
+        comparisons.annotate(pair, participant=people[n % 12], answer="a")
+    assert body_of(extract(dataset=dataset))["test"] == {"name": "sign flips of whole raters", "raters": 12}
+
+
+def test_where_several_decide_together_the_test_is_about_these_comparisons(dataset: Dataset) -> None:
+    assert body_of(extract(dataset=dataset))["test"] == {"name": "sign test (about these comparisons)", "raters": 0}
+
+
+def test_simulated_people_do_not_count_in_a_study_of_people(study: Study, two_camps: Dataset) -> None:
+    Participant.objects.filter(demographics__place="hills").update(is_simulated=True)
+    body = body_of(extract(dataset=two_camps))
+    assert body["comparisons"]["decided"] == 40
+    assert "Prefer the answer that has more words." in principle_texts(body)
+
+
+# what others published
+
+
+def test_pandalm_gives_a_readable_constitution_with_interval_and_baselines(shared_data: Path) -> None:
+    import_comparisons(shared_data / "preferences" / "pandalm_pairs.jsonl", "pandalm")
+    body = body_of(extract(dataset=Dataset.objects.get()))
+    told = body["reconstruction"]
+    assert body["comparisons"] | {"annotations": 0} == {
+        "decided": 894, "ties": 105, "without_majority": 0, "annotations": 0
+    }  # fmt: skip
+    assert body["verdict"] == "enough evidence"
+    assert 0.6 < told["ci"][0] < told["accuracy"] < told["ci"][1] < 0.8
+    assert 0.4 < told["baselines"]["random"]["accuracy"] < 0.6 < told["baselines"]["longest"]["accuracy"]
+
+
+def test_llmbar_is_not_enough_evidence(shared_data: Path) -> None:
+    import_comparisons(shared_data / "preferences" / "llmbar_natural.jsonl", "llmbar")
+    assert body_of(extract(dataset=Dataset.objects.get()))["verdict"] == "not enough evidence"

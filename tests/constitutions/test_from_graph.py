@@ -1,0 +1,144 @@
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from constitutions.evidence import evidence_behind
+from constitutions.extraction import body_of, extract
+from constitutions.models import PrincipleEvidence
+from constitutions.publishing import notice_withdrawals, publish
+from elicitation import withdrawal
+from elicitation.models import Participant, Study, ValuesCard
+from graphs import building
+from graphs.models import GraphSnapshot
+from tests.constitutions.conftest import Preferring
+from tests.graphs.conftest import cast, crowd_of
+from tests.people import card_of, join, value_in
+
+pytestmark = pytest.mark.django_db
+QUOTE = "I wanted her to choose"
+
+
+def card_with_quote(person: Participant) -> ValuesCard:
+    card = card_of(person, title="Letting go", policies=["MOMENTS when they can still choose."])
+    card.policies = [policy | {"quotes": [{"turn": 1, "text": QUOTE}]} for policy in card.policies]
+    card.save()
+    return card
+
+
+@pytest.fixture
+def winners(study: Study) -> GraphSnapshot:
+    """A published graph in which the value of one person, who lets quotes be shown, wins in the first context."""
+    holder = join(study, shows_quotes=True)
+    card_with_quote(holder)
+    winner = study.values.get(title="Letting go")
+    loser = value_in(study, title="Keeping safe", policies=["DANGERS on the road"])
+    crowd_of(9, loser, winner)
+    snapshot = building.build_graph(study)
+    building.publish(snapshot)
+    return snapshot
+
+
+def test_a_winning_value_gives_its_policies_in_its_context(study: Study, winners: GraphSnapshot) -> None:
+    [principle] = body_of(extract(study=study))["principles"]
+    assert principle["text"] == "When someone loses a freedom, attend to: MOMENTS when they can still choose."
+    assert principle["source"] == "moral graph: winning value"
+    assert (principle["for"], principle["against"], principle["irrelevant"]) == (9, 0, 0)
+    assert principle["ci"][0] > 0.5
+
+
+def test_the_graph_is_named_by_its_hash(study: Study, winners: GraphSnapshot) -> None:
+    extraction = extract(study=study)
+    assert extraction.graph_sha256 == winners.sha256 == body_of(extraction)["graph_sha256"]
+
+
+def test_a_value_that_wins_in_two_contexts_is_one_principle(study: Study, winners: GraphSnapshot) -> None:
+    winner, loser = (study.values.get(title=title) for title in ("Letting go", "Keeping safe"))
+    crowd_of(9, loser, winner, context=study.contexts.get(number=2))
+    building.publish(building.build_graph(study))
+    [principle] = body_of(extract(study=study))["principles"]
+    assert principle["text"].startswith("When a family must decide, when someone loses a freedom, attend to: ")
+    assert len(principle["contexts"]) == 2
+
+
+def test_an_unpublished_newer_graph_is_not_used(study: Study, winners: GraphSnapshot) -> None:
+    crowd_of(3, study.values.get(title="Keeping safe"), study.values.get(title="Letting go"))
+    assert building.build_graph(study) != winners
+    assert extract(study=study).graph_sha256 == winners.sha256
+
+
+def test_graph_and_comparisons_meet_with_each_ones_source(
+    study: Study, winners: GraphSnapshot, preferring: Preferring
+) -> None:
+    body = body_of(extract(study=study, dataset=preferring("lists")))
+    sources = [p["source"] for p in body["principles"]]
+    assert sources[0] == "moral graph: winning value"
+    assert set(sources[1:]) == {"measured: text feature"}
+    assert [p["id"] for p in body["principles"]] == list(range(1, len(sources) + 1))
+    assert len(body["labels"]) == 3
+
+
+# evidence
+
+
+@pytest.fixture
+def told(study: Study, winners: GraphSnapshot) -> Callable[[], dict[str, Any]]:
+    version = publish(extract(study=study), slug="moot")
+    return lambda: evidence_behind(version, 1)
+
+
+def test_evidence_names_value_quotes_and_votes_and_no_person(told: Callable[[], dict[str, Any]], study: Study) -> None:
+    evidence = told()
+    assert evidence["values"][0]["title"] == "Letting go"
+    assert evidence["cards"]["quotes"] == [QUOTE]
+    assert [(cell["wiser_than"], cell["for"]) for cell in evidence["votes"]] == [("Keeping safe", 9)]
+    assert not [p for p in study.participants.all() if str(p.id) in str(evidence)]
+
+
+def test_cards_of_fewer_than_five_people_are_not_counted(told: Callable[[], dict[str, Any]]) -> None:
+    assert told()["cards"]["count"] is None
+
+
+def test_votes_of_fewer_than_five_people_give_no_figures(told: Callable[[], dict[str, Any]], study: Study) -> None:
+    for person in Participant.objects.filter(wisdom_votes__study=study).distinct()[:5]:
+        withdrawal.withdraw(person)
+    [cell] = told()["votes"]
+    assert (cell["for"], cell["withheld"]) == (None, "fewer than 5 people")
+
+
+def test_who_withdraws_takes_quotes_and_votes_out_of_the_evidence(
+    told: Callable[[], dict[str, Any]], study: Study
+) -> None:
+    holder = study.values.get(title="Letting go").members.get().card.participant
+    assert holder is not None
+    withdrawal.withdraw(holder)
+    evidence = told()
+    assert (evidence["cards"]["quotes"], evidence["values"]) == ([], [])
+
+
+def test_who_does_not_let_quotes_be_shown_is_not_quoted(study: Study) -> None:
+    card_with_quote(join(study, shows_quotes=False))
+    winner, loser = study.values.get(title="Letting go"), value_in(study, title="Keeping safe")
+    crowd_of(9, loser, winner)
+    building.publish(building.build_graph(study))
+    assert evidence_behind(publish(extract(study=study), slug="moot"), 1)["cards"]["quotes"] == []
+
+
+def test_a_version_says_that_votes_behind_it_were_withdrawn_since(study: Study, winners: GraphSnapshot) -> None:
+    version = publish(extract(study=study), slug="moot")
+    before = version.body
+    assert not notice_withdrawals(version)
+    voter = Participant.objects.filter(wisdom_votes__study=study).first()
+    assert voter is not None
+    withdrawal.withdraw(voter)
+    assert notice_withdrawals(version)
+    version.refresh_from_db()
+    assert version.body == before
+
+
+def test_a_later_vote_is_no_withdrawal_and_no_evidence(study: Study, winners: GraphSnapshot) -> None:
+    version = publish(extract(study=study), slug="moot")
+    winner, loser = (study.values.get(title=title) for title in ("Letting go", "Keeping safe"))
+    cast(join(study), loser, winner)
+    assert not notice_withdrawals(version)
+    assert PrincipleEvidence.objects.exclude(vote=None).count() == 9

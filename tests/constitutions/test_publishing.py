@@ -1,0 +1,126 @@
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, transaction
+
+from constitutions.extraction import extract
+from constitutions.models import Constitution, ConstitutionVersion
+from constitutions.publishing import diff, notice_withdrawals, publish, version_body
+from core.canonical import sha256_of
+from core.problems import Conflict
+from elicitation import comparisons, withdrawal
+from elicitation.models import Dataset, Participant, Study
+from tests.constitutions.conftest import Preferring
+from tests.people import join
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def version(dataset: Dataset) -> ConstitutionVersion:
+    return publish(extract(dataset=dataset), slug="lists", title="Lists", note="First")
+
+
+def test_the_first_version_has_number_1_licence_executor_and_the_hash_of_its_body(version: ConstitutionVersion) -> None:
+    body = version_body(version)
+    assert (body["number"], body["parent"], body["note"], body["title"]) == (1, None, "First", "Lists")
+    assert body["licence"] == "CC-BY-4.0"
+    assert body["executor"] == {"kind": "weighted votes", "weights": "strength"}
+    assert version.sha256 == sha256_of(body)
+
+
+def test_another_extraction_makes_the_next_version_of_it(version: ConstitutionVersion, dataset: Dataset) -> None:
+    second = publish(extract(dataset=dataset, seed=5), slug="lists")
+    assert (second.number, second.parent, version_body(second)["parent"]) == (2, version, 1)
+
+
+def test_the_same_extraction_again_is_the_same_version(version: ConstitutionVersion, dataset: Dataset) -> None:
+    assert publish(extract(dataset=dataset), slug="lists") == version
+    assert ConstitutionVersion.objects.count() == 1
+
+
+@pytest.mark.parametrize("field", ["body", "sha256", "note", "number"])
+def test_a_published_version_refuses_every_change(version: ConstitutionVersion, field: str) -> None:
+    with pytest.raises(DatabaseError), transaction.atomic():
+        ConstitutionVersion.objects.filter(id=version.id).update(**{field: 7 if field == "number" else "changed"})
+
+
+def test_a_published_version_cannot_be_deleted(version: ConstitutionVersion) -> None:
+    with pytest.raises(DatabaseError), transaction.atomic():
+        version.delete()
+
+
+def test_its_extraction_cannot_be_deleted_from_under_it(version: ConstitutionVersion) -> None:
+    with pytest.raises(DatabaseError), transaction.atomic():
+        version.extraction.delete()
+
+
+def test_without_a_principle_there_is_nothing_to_publish(preferring: Preferring) -> None:
+    with pytest.raises(ValidationError, match="Not enough evidence"):
+        publish(extract(dataset=preferring("chance", share=0.5)), slug="chance")
+    assert not Constitution.objects.exists()
+
+
+@pytest.mark.parametrize("wrong", [{"slug": "no slug"}, {"slug": "x" * 61}, {"slug": "ok", "title": "t" * 161}])
+def test_a_bad_name_is_refused(dataset: Dataset, wrong: dict[str, str]) -> None:
+    with pytest.raises(ValidationError):
+        publish(extract(dataset=dataset), **wrong)  # type: ignore[arg-type]
+
+
+def test_a_name_that_belongs_to_something_else_is_refused(version: ConstitutionVersion, preferring: Preferring) -> None:
+    with pytest.raises(Conflict):
+        publish(extract(dataset=preferring("other", seed=3)), slug="lists")
+
+
+def test_another_licence_can_be_given(dataset: Dataset) -> None:
+    version = publish(extract(dataset=dataset), slug="lists", licence="CC0-1.0")
+    assert version_body(version)["licence"] == "CC0-1.0"
+
+
+# what changed
+
+
+def test_a_diff_names_what_was_added_removed_and_reweighted(version: ConstitutionVersion, dataset: Dataset) -> None:
+    second = publish(extract(dataset=dataset, seed=5, principles=1), slug="lists")
+    changes = diff(version, second)
+    before, after = (version_body(v)["principles"] for v in (version, second))
+    assert (changes["from"], changes["to"]) == (1, 2)
+    assert len(after) == len(before) - len(changes["removed"]) + len(changes["added"])
+    for changed in changes["reweighted"]:
+        assert changed["change"] == pytest.approx(changed["strength"] - changed["was"])
+
+
+def test_a_version_does_not_differ_from_itself(version: ConstitutionVersion) -> None:
+    changes = diff(version, version)
+    assert not any(changes[name] for name in ("added", "removed", "reworded", "reweighted"))
+    assert changes["kept"] == len(version_body(version)["principles"])
+
+
+# what was taken back
+
+
+@pytest.fixture
+def of_people(study: Study) -> ConstitutionVersion:
+    """A version that people of a study made by comparing."""
+    dataset = comparisons.dataset_of(study)
+    people: list[Participant] = [join(study) for _ in range(3)]
+    for n in range(40):
+        pair = comparisons.add_comparison(dataset, prompt=f"p{n}", text_a="many words " * (n % 7 + 3), text_b="few")
+        for person in people:
+            comparisons.annotate(pair, participant=person, answer="a")
+    return publish(extract(dataset=dataset), slug="people")
+
+
+def test_a_version_says_that_answers_behind_it_were_withdrawn_since(of_people: ConstitutionVersion) -> None:
+    assert not notice_withdrawals(of_people)
+    person = of_people.constitution.study.participants.first()  # type: ignore[union-attr]
+    assert person is not None
+    withdrawal.withdraw(person)
+    assert notice_withdrawals(of_people)
+
+
+def test_a_later_answer_is_no_withdrawal(of_people: ConstitutionVersion) -> None:
+    study = of_people.constitution.study
+    assert study is not None
+    pair = study.dataset.comparisons.get(number=1)
+    comparisons.annotate(pair, participant=join(study), answer="b")
+    assert not notice_withdrawals(of_people)
