@@ -1,0 +1,150 @@
+"""Forms of the dashboard: what a study asks, promises and is set to. The step functions check it all again."""
+
+from typing import Any
+
+from django import forms
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from core.ledger import model_is_configured
+from elicitation import studies
+from elicitation.models import Study
+from elicitation.study_settings import StudySettings, settings_of
+
+CONSENT_DRAFT = _(
+    "You talk about one question, and check a card that says what you care about. Then you say which of other people's "
+    "values seem wiser.\n\n"
+    "Other people here see your card, without your name. Only those who run this study can read your talk. It is deleted "
+    "after 12 months. Short quotes of yours are shown only if you say so.\n\n"
+    "You can stop at any time. You can take everything back on the last page, or later with your return code. A result "
+    "that is published by then keeps its counts, but no words of yours."
+)
+
+
+class DeskForm(forms.Form):
+    """A form whose fields look like the desk's. `blame` puts a step's errors beside the fields they are about."""
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **{"label_suffix": "", **named})
+        for field in self.fields.values():
+            if not isinstance(field, forms.BooleanField):
+                field.widget.attrs["class"] = "field"
+
+    def blame(self, error: ValidationError) -> None:
+        told = error.error_dict if hasattr(error, "error_dict") else {"": [error]}
+        for name, errors in told.items():
+            field = name.removeprefix("settings.")
+            self.add_error(field if field in self.fields else None, errors)
+
+
+def _text(rows: int) -> forms.Textarea:
+    return forms.Textarea(attrs={"rows": rows})
+
+
+class SettingsForm(DeskForm):
+    """What a study can be set to without code, and what it is called."""
+
+    title = forms.CharField(label=_("Name that people see"), max_length=studies.MOST_TITLE)
+    description = forms.CharField(label=_("What it is about, in a sentence or two"), required=False, widget=_text(2))
+    turn_budget = forms.IntegerField(
+        label=_("Questions at most"),
+        min_value=3,
+        max_value=30,
+        help_text=_("8 takes about 7 minutes. After 6, more people leave."),
+    )
+    interviewer = forms.ChoiceField(
+        label=_("Who asks"),
+        choices=(
+            ("model", _("A language model, guide as fallback")),
+            ("guide", _("The written guide (no model, no cost)")),
+        ),
+    )
+    stories_each = forms.IntegerField(label=_("Stories each person judges"), min_value=0, max_value=30)
+    minutes = forms.IntegerField(label=_("Minutes it takes, as people are told"), min_value=1, max_value=90)
+    withdraw_until = forms.DateField(
+        label=_("People can take everything back until"),
+        required=False,
+        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
+    )
+    contact = forms.CharField(label=_("Whom to ask"), required=False, max_length=200)
+    most_participants = forms.IntegerField(label=_("People at most (empty: no limit)"), required=False, min_value=1)
+    completion_code = forms.CharField(label=_("Completion code for a panel"), required=False, max_length=60)
+    help_text = forms.CharField(
+        label=_("Help text, shown when someone may be in danger"), required=False, max_length=2000, widget=_text(2)
+    )
+    stories_need_review = forms.BooleanField(label=_("I look at stories before people judge them"), required=False)
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        if model_is_configured():
+            self.fields["interviewer"].help_text = _("People are told which one they talk with, and can choose.")
+        else:
+            self.fields["interviewer"].help_text = _("No model is set up here, so the written guide asks.")
+
+    def settings_fields(self) -> list[forms.BoundField]:
+        """Return the short fields that stand in two columns."""
+        names = ("turn_budget", "interviewer", "stories_each", "minutes", "withdraw_until", "contact")
+        return [self[name] for name in (*names, "most_participants", "completion_code")]
+
+    def settings(self) -> dict[str, Any]:
+        """Return those of the fields that are settings of a study."""
+        return {name: told for name, told in self.cleaned_data.items() if name in StudySettings.model_fields}
+
+
+class EditStudyForm(SettingsForm):
+    """The same for a study that is there."""
+
+    is_listed = forms.BooleanField(label=_("List it on the front page and over REST once it is open"), required=False)
+
+    @classmethod
+    def about(cls, study: Study) -> "EditStudyForm":
+        """Return the form as the study is now."""
+        described = {name: getattr(study, name) for name in ("title", "description", "is_listed")}
+        return cls(initial=settings_of(study).model_dump() | described)
+
+
+class NewStudyForm(SettingsForm):
+    """A new study, filled with what its template starts from."""
+
+    template = forms.CharField(widget=forms.HiddenInput)
+    questions = forms.CharField(
+        label=_("Questions, one on each line"),
+        required=False,
+        widget=_text(4),
+        help_text=_("Best is what someone might really ask: “My father's memory is going. Should I take his keys?”"),
+    )
+    contexts = forms.CharField(
+        label=_("Situations, one on each line"),
+        required=False,
+        widget=_text(4),
+        help_text=_("Each begins with “When …”. Values are compared within a situation."),
+    )
+    consent = forms.CharField(
+        label=_("Consent text, version 1"),
+        required=False,
+        widget=_text(8),
+        help_text=_("Say who runs the study, who sees what, for how long, and how to take it back."),
+    )
+
+    @classmethod
+    def from_template(cls, name: str) -> "NewStudyForm":
+        """Return the form filled with a template's questions, situations, promise and settings."""
+        start = studies.TEMPLATES[name]
+        chosen = StudySettings.model_validate(start.settings)
+        texts = {
+            "template": name,
+            "questions": "\n".join(str(text) for text, _topic in start.questions),
+            "contexts": "\n".join(map(str, start.contexts)),
+            "consent": CONSENT_DRAFT if chosen.has_interview else "",
+        }
+        return cls(initial=chosen.model_dump() | texts)
+
+    def asked(self) -> list[studies.AskedQuestion]:
+        """Return the questions; those of the template keep their topics."""
+        start = studies.TEMPLATES.get(self.cleaned_data["template"])
+        topics = {str(text): str(topic) for text, topic in start.questions} if start else {}
+        return [studies.AskedQuestion(line, topics.get(line, "")) for line in self.lines("questions")]
+
+    def lines(self, name: str) -> list[str]:
+        """Return a field's lines that say something."""
+        return [line.strip() for line in self.cleaned_data[name].splitlines() if line.strip()]

@@ -1,0 +1,197 @@
+"""Beside the studies: datasets, reports, background work, and what developers need."""
+
+import tempfile
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.core.exceptions import ValidationError
+from django.core.paginator import Paginator
+from django.db.models import Count, QuerySet
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+
+from constitutions.models import Constitution
+from core import api_keys, jobs
+from core.access import Caller, caller_of
+from core.jobs import request_job
+from core.models import ApiKey, Job
+from core.problems import Problem
+from elicitation.comparison_formats import FORMATS
+from elicitation.comparisons import import_comparisons
+from elicitation.models import Dataset, Study
+from elicitation.tables import BadFile
+from frontend.dashboard.desk import DeskPage, job_titles
+from reports.models import Report
+from reports.registry import kinds
+from reports.running import body_of
+
+PAGE = 30
+MOST_BYTES = 20_000_000
+
+
+class DatasetsView(DeskPage):
+    """Comparisons from elsewhere, and those of one's studies. A file is taken in whole, or not at all."""
+
+    template = "datasets.html"
+    here = "datasets"
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        upload, slug = request.FILES.get("file"), request.POST.get("slug", "").strip()
+        if upload is None:
+            raise ValidationError(_("Choose a file first."))
+        if upload.size is None or upload.size > MOST_BYTES:
+            raise ValidationError(_("This file is too large here; use the command import_comparisons."))
+        if Dataset.objects.filter(slug=slug).exists():
+            get_object_or_404(Dataset.objects.run_by(caller_of(request), change=True), slug=slug)
+        name = Path(upload.name or "upload").name
+        suffix = Path(name).suffix.lower()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / (name if suffix in (".csv", ".json", ".jsonl") else f"{name}.jsonl")
+            path.write_bytes(upload.read())
+            try:
+                form = request.POST.get("format", "auto")
+                summary = import_comparisons(
+                    path, slug, format=form, title=request.POST.get("title", ""), owner=self.user
+                )
+            except BadFile as bad:
+                return self.show(bad_file=bad.errors, status=400)
+        if not summary.changed:
+            return self.done(_("These comparisons are here already; nothing was changed."), "dashboard:datasets")
+        told = ", ".join(f"{n:,} {what}" for what, n in summary.counts.items())
+        return self.done(f"{told}. {'; '.join(summary.notes)}", "dashboard:datasets")
+
+    def context(self) -> dict[str, Any]:
+        mine = Dataset.objects.run_by(caller_of(self.request)).select_related("study")
+        counted = mine.annotate(pairs=Count("comparisons", distinct=True), raters=Count("annotators", distinct=True))
+        return {"datasets": counted, "formats": ("auto", *FORMATS), "downloads": FORMATS}
+
+
+class ReportsView(DeskPage):
+    """Ask for a report, and read those that were made."""
+
+    template = "reports.html"
+    here = "reports"
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        kind, _sign, slug = request.POST.get("what", "").partition(":")
+        if kind not in kinds():
+            raise ValidationError(_("Choose a report first."))
+        caller = caller_of(request)
+        about = kinds()[kind].about
+        owners: Any = Study.objects if about == "study" else Dataset.objects
+        owner = get_object_or_404(owners.run_by(caller), slug=slug)
+        inputs = {"kind": kind, about: str(owner.id), "params": {}, "user": self.user.id}
+        request_job("reports.run", inputs, scope_key=owner.scope_key, user=self.user)
+        return self.done(_("The report is being made."), "dashboard:reports")
+
+    def context(self) -> dict[str, Any]:
+        caller = caller_of(self.request)
+        found = Report.objects.shown_to(caller).select_related("study", "dataset")
+        known = kinds()
+        choices = [
+            (f"{kind.name}:{row.slug}", f"{kind.title}: {row.title}")
+            for kind in known.values()
+            for row in (Study if kind.about == "study" else Dataset).objects.run_by(caller)
+        ]
+        return {
+            "page": Paginator(found, PAGE).get_page(self.request.GET.get("page")),
+            "choices": choices,
+            "kinds": {name: kind.title for name, kind in known.items()},
+            "jobs": Job.objects.shown_to(caller).filter(kind="reports.run", state__in=Job.ACTIVE),
+        }
+
+
+class ReportView(DeskPage):
+    """One report: its figures with intervals, as a picture and as a table."""
+
+    template = "report.html"
+    here = "reports"
+
+    def context(self) -> dict[str, Any]:
+        report = get_object_or_404(Report.objects.shown_to(caller_of(self.request)), id=self.kwargs["report"])
+        return {"report": report, "kind": kinds()[report.kind], "result": body_of(report)["result"]}
+
+
+def _uuid(text: str) -> UUID:
+    """Return the id that a form names. Raises Http404 for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None
+
+
+class JobsView(DeskPage):
+    """Background work of one's studies and datasets: its state, its progress, its errors."""
+
+    template = "jobs.html"
+    here = "jobs"
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        job = get_object_or_404(self._changeable(), id=_uuid(request.POST.get("job", "")))
+        acts = {"cancel": (jobs.cancel, _("Stopped.")), "resume": (jobs.resume, _("It goes on."))}
+        if request.POST.get("act") not in acts:
+            raise ValidationError(_("Nothing was changed."))
+        act, told = acts[request.POST["act"]]
+        if not act(job):
+            raise Problem(409, "conflict", _("This work has gone on meanwhile"), _("Look at it again."))
+        return self.done(told, "dashboard:jobs")
+
+    def context(self) -> dict[str, Any]:
+        found = Job.objects.shown_to(caller_of(self.request))
+        page = Paginator(found, PAGE).get_page(self.request.GET.get("page"))
+        mine = self._changeable().filter(id__in=[job.id for job in page])
+        return {"page": page, "changeable": set(mine.values_list("id", flat=True)), "titles": job_titles()}
+
+    def _changeable(self) -> QuerySet[Job]:
+        return Job.objects.shown_to(caller_of(self.request), change=True)
+
+
+class DevelopersView(DeskPage):
+    """How to pull what is published, with addresses of this site."""
+
+    template = "developers.html"
+    here = "developers"
+
+    def context(self) -> dict[str, Any]:
+        published = Constitution.objects.shown_to(Caller()).order_by("-created_at")
+        return {
+            "site": f"{self.request.scheme}://{self.request.get_host()}",
+            "constitution": published.first(),
+            "study": Study.objects.listed().filter(graphs__publication__isnull=False).first(),
+            "keys": ApiKey.objects.filter(owner=self.user),
+            "limits": {study.scope_key: study.title for study in Study.objects.run_by(caller_of(self.request))},
+        }
+
+
+class AccountView(DeskPage):
+    """One's account and API keys."""
+
+    template = "account.html"
+    here = "account"
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        if request.POST.get("act") == "revoke":
+            key = get_object_or_404(ApiKey.objects.filter(owner=self.user), id=_uuid(request.POST.get("key", "")))
+            api_keys.revoke(key)
+            return self.done(_("The key is revoked. It no longer works."), "dashboard:account")
+        limit = request.POST.get("limited_to", "")
+        if limit and limit not in caller_of(request).scope_keys():
+            raise ValidationError(_("That is not a study of yours."))
+        name = request.POST.get("name", "").strip()[:100]
+        if not name:
+            raise ValidationError(_("Give the key a name, so that you know it again."))
+        _key, secret = api_keys.make_key(self.user, name, request.POST.getlist("scope"), limited_to=limit)
+        return self.show(secret=secret)
+
+    def context(self) -> dict[str, Any]:
+        mine = Study.objects.run_by(caller_of(self.request))
+        return {
+            "keys": ApiKey.objects.filter(owner=self.user),
+            "scopes": ApiKey.SCOPES.items(),
+            "studies": mine,
+            "limits": {study.scope_key: study.title for study in mine},
+            "chosen_scopes": self.request.POST.getlist("scope"),
+        }

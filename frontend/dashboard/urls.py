@@ -1,0 +1,29 @@
+from django.urls import path
+
+from frontend.dashboard import material, results, studies, tools
+
+app_name = "dashboard"
+
+urlpatterns = [
+    path("studies/", studies.StudiesView.as_view(), name="studies"),
+    path("studies/new/", studies.NewStudyView.as_view(), name="new-study"),
+    path("studies/<slug:slug>/", studies.StudyView.as_view(), name="study"),
+    path("studies/<slug:slug>/edit/", studies.EditStudyView.as_view(), name="edit-study"),
+    path("studies/<slug:slug>/interviews/", material.InterviewsView.as_view(), name="interviews"),
+    path("studies/<slug:slug>/interviews/<uuid:interview>/", material.InterviewView.as_view(), name="interview"),
+    path("studies/<slug:slug>/values/", material.ValuesView.as_view(), name="values"),
+    path("studies/<slug:slug>/stories/", material.StoriesView.as_view(), name="stories"),
+    path("studies/<slug:slug>/votes/", material.VotesView.as_view(), name="votes"),
+    path("studies/<slug:slug>/graph/", results.GraphView.as_view(), name="graph"),
+    path("studies/<slug:slug>/graph/<int:number>/", results.GraphView.as_view(), name="graph-number"),
+    path("studies/<slug:slug>/constitution/", results.ConstitutionView.as_view(), name="constitution"),
+    path(
+        "studies/<slug:slug>/constitution/<int:number>/", results.ConstitutionView.as_view(), name="constitution-number"
+    ),
+    path("datasets/", tools.DatasetsView.as_view(), name="datasets"),
+    path("reports/", tools.ReportsView.as_view(), name="reports"),
+    path("reports/<uuid:report>/", tools.ReportView.as_view(), name="report"),
+    path("jobs/", tools.JobsView.as_view(), name="jobs"),
+    path("developers/", tools.DevelopersView.as_view(), name="developers"),
+    path("account/", tools.AccountView.as_view(), name="account"),
+]

@@ -1,0 +1,144 @@
+"""Judging: which of other people's values are good to have, and which are wiser."""
+
+import json
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.http import Http404, HttpRequest
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import ngettext
+
+from elicitation import draws, picks, stories, votes
+from elicitation.models import DrawItem, Endorsement, WisdomVote
+from frontend.participant import walk
+from frontend.participant.pages import ParticipantPage
+
+# answer, what the tile says, what it means
+ANSWERS = (
+    (WisdomVote.Answer.UPGRADE, _lazy("Yes, wiser"), _lazy("It covers what the other one cared about, and more.")),
+    (WisdomVote.Answer.NO_UPGRADE, _lazy("No, not wiser"), _lazy("Something important got lost.")),
+    (WisdomVote.Answer.TOO_SIMILAR, _lazy("Too similar"), _lazy("I see no real difference.")),
+    (WisdomVote.Answer.IT_DEPENDS, _lazy("It depends"), _lazy("Both can be right. Tell us on what, if you like.")),
+    (WisdomVote.Answer.NOT_SURE, _lazy("I’m not sure"), _lazy("I can’t tell, or I don’t follow.")),
+)
+
+
+class OthersView(ParticipantPage):
+    """Other people's values about the same question: pick those that would be good to care about."""
+
+    template = "others.html"
+    step = "others"
+
+    def get(self, request: HttpRequest, slug: str) -> HttpResponseBase:
+        if not picks.draw_values(self.participant).exposures.exists():
+            return self.onward()
+        return super().get(request, slug)
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        draw = picks.draw_values(self.participant)
+        shown = {str(e.value.number): e.value_id for e in draw.exposures.select_related("value")}
+        picks.save_picks(draw, [shown[number] for number in request.POST.getlist("value") if number in shown])
+        return self.onward()
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        draw = picks.draw_values(self.participant)
+        shown = [exposure.value for exposure in draw.exposures.select_related("value")]
+        picked = draw.endorsements.current().filter(answer=Endorsement.Answer.AGREE)
+        least = min(self.settings.picks_least, len(shown))
+        lines = [_pick_line(number, least) for number in range(len(shown) + 1)]
+        return {
+            "values": shown,
+            "chosen": request.POST.getlist("value")
+            or [str(number) for number in picked.values_list("value__number", flat=True)],
+            "least": least,
+            "first_line": lines[0],
+            "pick_lines": json.dumps(lines),
+        }
+
+
+def _pick_line(picked: int, least: int) -> str:
+    """Return what stands above the button when `picked` tiles are picked."""
+    if picked < least:
+        more = least - picked
+        return ngettext("Pick %(n)d more.", "Pick %(n)d more.", more) % {"n": more}
+    enough = ngettext("%(n)d picked.", "%(n)d picked.", picked) % {"n": picked}
+    return f"{enough} " + (_("That is enough; more is fine.") if picked else _("You can also pick none."))
+
+
+class StoriesView(ParticipantPage):
+    """One story at a time: is the second value wiser than the first? The first time, an example comes before."""
+
+    template = "story.html"
+    step = "stories"
+
+    def get(self, request: HttpRequest, slug: str) -> HttpResponseBase:
+        items = self._items()
+        if not items:
+            return self.onward()
+        if "n" not in request.GET and not any(_is_done(item) for item in items):
+            return self.show(request, "story_example.html")
+        draws.mark_shown(self._item(request, items))
+        return super().get(request, slug)
+
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        items = self._items()
+        if not items:
+            return self.onward()
+        item = self._item(request, items)
+        if request.POST.get("act") == "skip":
+            draws.skip(item)
+        else:
+            answer, comment = request.POST.get("answer", ""), request.POST.get("comment", "")
+            if not answer:
+                raise ValidationError(_("Please choose an answer, or skip this one."))
+            votes.cast_wisdom_vote(self.participant, item, answer=answer, comment=comment)
+        waiting = draws.next_item(item.draw)
+        if waiting is None:
+            return self.onward()
+        return redirect(f"{reverse('stories', args=[self.study.slug])}?n={items.index(waiting) + 1}")
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        items = self._items()
+        item = self._item(request, items)
+        number = items.index(item) + 1
+        story = item.story
+        # A story is told from its beginning; of a mere pair either side may come first, so that the place decides nothing.
+        pair = (
+            [story.from_value, story.to_value] if story.text or item.from_first else [story.to_value, story.from_value]
+        )
+        given = self.participant.wisdom_votes.current().filter(draw_item=item).first()
+        return {
+            "item": item,
+            "first": pair[0],
+            "second": pair[1],
+            "number": number,
+            "of": len(items),
+            "answers": ANSWERS,
+            "given": request.POST.get("answer") or (given.answer if given else ""),
+            "comment": request.POST.get("comment", given.comment if given else ""),
+            "difference": stories.difference(story),
+            "stones": walk.stones(
+                self.study, "stories", _("story %(number)d of %(of)d") % {"number": number, "of": len(items)}
+            ),
+        }
+
+    def _items(self) -> list[DrawItem]:
+        draw = draws.draw_stories(self.participant)
+        return list(draw.items.select_related("story__from_value", "story__to_value", "story__context"))
+
+    def _item(self, request: HttpRequest, items: list[DrawItem]) -> DrawItem:
+        """Return the story that the form or the address names, else the first that waits for an answer."""
+        number = request.POST.get("n") or request.GET.get("n", "")
+        if number.isdecimal() and 0 < int(number) <= len(items):
+            return items[int(number) - 1]
+        if number:
+            raise Http404
+        return next((item for item in items if not _is_done(item)), items[0])
+
+
+def _is_done(item: DrawItem) -> bool:
+    return item.skipped_at is not None or item.votes.exists()

@@ -1,0 +1,173 @@
+"""Where a person's value stands in a published moral graph: its neighbours, as a small map and as a table.
+
+Reads the body of the newest published snapshot and nothing else, so that the page says what the graph says.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from core.access import Caller
+from elicitation.deduplication import projection
+from elicitation.models import Participant
+from elicitation.values import own_value
+from graphs.algorithms.pruning import KEPT
+from graphs.building import SMALLEST_CELL, body_of
+from graphs.models import GraphSnapshot
+
+MOST_ON_A_SIDE = 2  # in the drawing, so that titles fit on a phone; the table has them all
+MOST_LETTERS = 20  # of a title in the drawing
+
+# The drawing, in its own units: width, and where the rows of circles are.
+WIDTH, LEFT, MIDDLE, RIGHT = 330, 80, 165, 250
+OWN_RADIUS, RADIUS = 26, 12
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """One other value that was compared with the person's own: `wiser` of `asked` people called the upper one wiser."""
+
+    title: str
+    is_above: bool
+    is_close: bool
+    wiser: int
+    asked: int
+    low: float | None
+    high: float | None
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether enough people answered for the figures to be shown."""
+        return self.asked >= SMALLEST_CELL
+
+    @property
+    def share(self) -> float:
+        return self.wiser / self.asked
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A pair that the person judged, their answer, and how many of those asked called the second value wiser."""
+
+    first: str
+    second: str
+    answer: str
+    wiser: int
+    asked: int
+
+    @property
+    def is_shown(self) -> bool:
+        return self.asked >= SMALLEST_CELL
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A circle in the drawing, with its title and figures below it."""
+
+    x: int
+    y: int
+    title: str
+    neighbour: Neighbour
+    path: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a snapshot says about the person's value, and about the pairs that they judged."""
+
+    title: str
+    built_at: datetime
+    people: int
+    neighbours: list[Neighbour]
+    judged: list[Judged] = field(default_factory=list)
+
+    @property
+    def above(self) -> list[Spot]:
+        return self._row([n for n in self.neighbours if n.is_above], y=RADIUS + 4, end=self.own_y - OWN_RADIUS)
+
+    @property
+    def below(self) -> list[Spot]:
+        return self._row(
+            [n for n in self.neighbours if not n.is_above], y=self.own_y + 112, end=self.own_y + OWN_RADIUS
+        )
+
+    @property
+    def own_y(self) -> int:
+        has_above = any(n.is_above and n.is_shown for n in self.neighbours)
+        return 150 if has_above else OWN_RADIUS + 4
+
+    @property
+    def height(self) -> int:
+        return (self.below[0].y if self.below else self.own_y) + 48
+
+    def _row(self, neighbours: list[Neighbour], *, y: int, end: int) -> list[Spot]:
+        shown = [n for n in neighbours if n.is_shown][:MOST_ON_A_SIDE]
+        places = [MIDDLE] if len(shown) == 1 else [LEFT, RIGHT]
+        return [self._spot(n, x, y, end) for n, x in zip(shown, places, strict=False)]
+
+    def _spot(self, neighbour: Neighbour, x: int, y: int, end: int) -> Spot:
+        """Place a circle. Its arrow runs upwards: to the person's own circle from below, from it to one above."""
+        title = neighbour.title if len(neighbour.title) <= MOST_LETTERS else neighbour.title[: MOST_LETTERS - 1] + "…"
+        own_x = MIDDLE + (x - MIDDLE) // 6
+        # titles hang below the circles, so an arrow to one above ends beside its title
+        if neighbour.is_above:
+            aside = x + (0 if x == MIDDLE else RADIUS + 6 if x < MIDDLE else -RADIUS - 6)
+            tip = y + RADIUS + (40 if x == MIDDLE else 4)
+            return Spot(x, y, title, neighbour, f"M{own_x} {end}C{own_x} {end - 40} {aside} {tip + 40} {aside} {tip}")
+        start = y - RADIUS
+        return Spot(x, y, title, neighbour, f"M{x} {start}C{x} {start - 40} {own_x} {end + 44} {own_x} {end + 4}")
+
+
+def standing_of(participant: Participant) -> Standing | None:
+    """Return what the newest published graph says of the person's value and answers, or None where there is no graph."""
+    published = GraphSnapshot.objects.shown_to(Caller(participant=participant)).filter(study=participant.study)
+    snapshot = published.order_by("-publication__published_at").first()
+    if snapshot is None:
+        return None
+    body, value = body_of(snapshot), own_value(participant)
+    titles = {v.number: v.title for v in participant.study.values.all()}
+    return Standing(
+        title=value.title if value else "",
+        built_at=snapshot.built_at,
+        people=snapshot.voter_count,
+        neighbours=neighbours_of(value.number, body, titles) if value else [],
+        judged=_judged_by(participant, body),
+    )
+
+
+def _judged_by(participant: Participant, body: dict[str, Any]) -> list[Judged]:
+    """Return the pairs that the person judged and the snapshot counts, as they count now."""
+    edges = {(edge["from"], edge["to"]): edge["counts"] for edge in [*body["edges"], *body["dropped"]]}
+    target = projection(participant.study)
+    values = participant.study.values.in_bulk()
+    found = []
+    for vote in participant.wisdom_votes.current():
+        first, second = (values[target.get(v, v)] for v in (vote.from_value_id, vote.to_value_id))
+        counts = edges.get((first.number, second.number))
+        if counts is not None:
+            asked = counts["wiser"] + counts["not_wiser"] + counts["less_wise"]
+            found.append(Judged(first.title, second.title, vote.get_answer_display(), counts["wiser"], asked))
+    return found
+
+
+def neighbours_of(own: int, body: dict[str, Any], titles: dict[int, str]) -> list[Neighbour]:
+    """Return the values that a snapshot compares with value `own`: the clearest and most asked first.
+
+    Of a pair that was asked in both directions the kept one counts, else the one that more people said yes to.
+    """
+    best: dict[int, tuple[tuple[bool, float], Neighbour]] = {}
+    for edge in [*body["edges"], *body["dropped"]]:
+        if own not in (edge["from"], edge["to"]):
+            continue
+        counts = edge["counts"]
+        asked = counts["wiser"] + counts["not_wiser"] + counts["less_wise"]
+        other = edge["from"] if edge["to"] == own else edge["to"]
+        low, high = edge["interval"] or (None, None)
+        is_kept = edge["verdict"] == KEPT
+        neighbour = Neighbour(
+            titles.get(other, ""), edge["from"] == own, not is_kept, counts["wiser"], asked, low, high
+        )
+        weight = (is_kept, counts["wiser"] / asked if asked else 0)
+        if other not in best or weight > best[other][0]:
+            best[other] = (weight, neighbour)
+    return sorted((n for _weight, n in best.values()), key=lambda n: (n.is_close, -n.asked, n.title))

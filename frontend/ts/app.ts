@@ -1,0 +1,38 @@
+/* Everything works without this file; it only makes things smoother. Texts come from the page, so that they are translated. */
+
+import { enhanceChoices } from "./choices.js";
+import { takeCodeFromAddress } from "./code.js";
+import { enhanceComposer } from "./composer.js";
+import { enhanceCopy } from "./copy.js";
+import { forgetDrafts, keepDraft } from "./drafts.js";
+import { enhanceForm, wakeForms } from "./forms.js";
+import { showMarked } from "./graph.js";
+import { followJob } from "./jobs.js";
+import { enhancePicks } from "./picks.js";
+import { sayLocalTime } from "./times.js";
+
+type Enhancer = (element: HTMLElement) => void;
+
+const enhancers: [string, Enhancer][] = [
+  ["textarea[data-draft]", (element) => keepDraft(element as HTMLTextAreaElement)],
+  ["[data-forget-drafts]", forgetDrafts],
+  ["[data-code-from-address]", takeCodeFromAddress],
+  ["form[data-picks]", (element) => enhancePicks(element as HTMLFormElement)],
+  ["form[data-needs-choice]", (element) => enhanceChoices(element as HTMLFormElement)],
+  ["form[data-composer]", (element) => enhanceComposer(element as HTMLFormElement, enhance)],
+  ["form[method=post]", (element) => enhanceForm(element as HTMLFormElement)],
+  ["[data-copy]", enhanceCopy],
+  ["[data-job]", followJob],
+  [".scroll > .graph", showMarked],
+  ["time[data-local]", sayLocalTime],
+];
+
+/** Run every enhancer once on what is new below `root`. */
+function enhance(root: ParentNode): void {
+  for (const [selector, enhancer] of enhancers) {
+    root.querySelectorAll<HTMLElement>(selector).forEach(enhancer);
+  }
+}
+
+enhance(document);
+wakeForms();

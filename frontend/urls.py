@@ -1,0 +1,16 @@
+"""Pages for people: a home page, taking part, the dashboard, accounts, and what is published."""
+
+from django.urls import include, path
+
+from frontend.dashboard.results import PublicConstitutionView, PublicGraphView
+from frontend.home import HomeView
+
+urlpatterns = [
+    path("", HomeView.as_view(), name="home"),
+    path("", include("frontend.participant.urls")),
+    path("", include("frontend.dashboard.urls")),
+    path("accounts/", include("frontend.accounts")),
+    path("g/<slug:slug>/", PublicGraphView.as_view(), name="public-graph"),
+    path("c/<slug:slug>/", PublicConstitutionView.as_view(), name="public-constitution"),
+    path("c/<slug:slug>/<int:number>/", PublicConstitutionView.as_view(), name="public-constitution-version"),
+]

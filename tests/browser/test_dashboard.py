@@ -1,0 +1,168 @@
+"""A facilitator in a real browser: from the first account to what is published, on a desk and on a phone."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.utils import timezone
+from playwright.sync_api import BrowserContext, Page, expect
+
+from core import jobs
+from core.models import Job, User
+from elicitation import comparisons, interviews
+from elicitation.models import Context, Study, StudyMembership, WisdomVote
+from frontend.accounts import first_sign_in_code
+from graphs import building
+from tests.browser import walk
+from tests.browser.conftest import PHONE
+from tests.people import card_of, join, make_study, story_between, value_in
+
+pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
+
+DESK: dict[str, Any] = {"viewport": {"width": 1280, "height": 900}}
+EMAIL, PASSWORD = "ada@moot.example", "four brown horses run"
+OPENS = Callable[..., BrowserContext]
+
+
+@pytest.fixture
+def ada(transactional_db: None) -> User:
+    return User.objects.create_user(EMAIL, PASSWORD)
+
+
+@pytest.fixture
+def moot(ada: User) -> Study:
+    """A study of Ada's in which twelve people talked and judged; its graph is built."""
+    study = make_study("moot", "What matters when someone asks for advice?")
+    StudyMembership.objects.create(study=study, user=ada, role=StudyMembership.Role.OWNER)
+    context = Context.objects.get(study=study, number=1)
+    safe, free, together = (value_in(study, title=title) for title in ("Keeping safe", "Staying free", "Letting go"))
+    story_between(study, safe, together, context)
+    story_between(study, free, together, context, state="proposed")
+    for number in range(12):
+        person = join(study)
+        for first in (safe, free) if number < 8 else (safe,):
+            answer = "upgrade" if first == safe or number % 2 else "no_upgrade"
+            WisdomVote.objects.create(study=study, participant=person, from_value=first, to_value=together,
+                                      context=context, answer=answer, voted_at=timezone.now())  # fmt: skip
+    interview = interviews.begin_interview(person, study.questions.get(), llm=None)
+    interviews.add_turn(interview, "My uncle drove every Sunday.", llm=None)
+    card_of(person)
+    dataset = comparisons.dataset_of(study)
+    comparisons.add_comparison(dataset, prompt="Q", text_a="Maybe?", text_b="Always.")
+    building.publish(building.build_graph(study))
+    return study
+
+
+def sign_in(page: Page) -> None:
+    page.goto("/accounts/sign-in/")
+    page.get_by_label("E-mail address").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Studies")).to_be_visible()
+
+
+def work_off() -> None:
+    """Do what was asked for, as a worker would."""
+    for job in Job.objects.filter(state=Job.State.QUEUED):
+        jobs.perform(str(job.id), jobs.kinds()[job.kind].work)
+
+
+def test_a_study_is_set_up_tried_and_opened_from_the_first_account_on(
+    transactional_db: None, open_browser: OPENS, look: walk.Look
+) -> None:
+    page = open_browser(**DESK).new_page()
+    page.goto("/accounts/begin/")
+    look(page, "dashboard-begin")
+    page.get_by_label("Code").fill(str(first_sign_in_code()))
+    page.get_by_label("E-mail address").fill(EMAIL)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Make the account").click()
+    page.get_by_role("link", name="New study").first.click()
+    page.get_by_role("link", name="Values for an AI assistant").click()
+    page.get_by_label("Name that people see").fill("Advice at work")
+    look(page, "dashboard-new-study")
+    page.get_by_role("button", name="Save the draft").click()
+    look(page, "dashboard-draft")
+    page.get_by_role("link", name="Try it as a participant").click()
+    expect(page.get_by_role("button", name="Agree and begin")).to_be_visible()
+    page.go_back()
+    page.get_by_role("button", name="Open the study").click()
+    expect(page.get_by_text("The study is open: the link works.")).to_be_visible()
+    assert Study.objects.get(title="Advice at work").state == Study.State.OPEN
+
+
+ADDRESSES = {
+    "studies": "/studies/", "new": "/studies/new/?template=town", "study": "/studies/moot/",
+    "edit": "/studies/moot/edit/", "interviews": "/studies/moot/interviews/", "values": "/studies/moot/values/",
+    "stories": "/studies/moot/stories/", "votes": "/studies/moot/votes/", "graph": "/studies/moot/graph/",
+    "constitution": "/studies/moot/constitution/", "datasets": "/datasets/", "reports": "/reports/", "jobs": "/jobs/",
+    "developers": "/developers/", "account": "/account/", "public-graph": "/g/moot/", "home": "/",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_every_page_fits_its_screen_and_has_no_serious_fault_of_access(
+    moot: Study, open_browser: OPENS, look: walk.Look, width: str
+) -> None:
+    page = open_browser(**(DESK if width == "desk" else PHONE)).new_page()
+    sign_in(page)
+    for name, address in ADDRESSES.items():
+        answer = page.goto(address)
+        assert answer is not None and answer.status == 200
+        look(page, f"dashboard-{name}-{width}")
+    page.goto(ADDRESSES["interviews"])
+    page.get_by_role("link", name="P-12").click()
+    look(page, f"dashboard-interview-{width}")
+
+
+def test_a_constitution_is_found_read_and_published_without_script(
+    moot: Study, open_browser: OPENS, look: walk.Look
+) -> None:
+    page = open_browser(**DESK, java_script_enabled=False).new_page()
+    sign_in(page)
+    page.goto(ADDRESSES["constitution"])
+    page.get_by_role("checkbox", name=re.compile("comparison")).uncheck()
+    page.get_by_role("button", name="Look for principles").click()
+    work_off()
+    page.reload()
+    expect(page.get_by_text("Found, not published")).to_be_visible()
+    page.get_by_label("What is new, in a line").fill("The first one")
+    page.get_by_role("button", name="Publish as version 1").click()
+    expect(page.get_by_role("heading", name=re.compile("Constitution, version 1"))).to_be_visible()
+    page.get_by_role("link", name="evidence 1").click()
+    expect(page.get_by_text("Principle 1, evidence")).to_be_visible()
+
+
+def test_the_page_follows_the_work_it_asked_for(moot: Study, open_browser: OPENS) -> None:
+    page = open_browser(**DESK).new_page()
+    sign_in(page)
+    page.goto(ADDRESSES["graph"])
+    page.get_by_label("Counting").select_option("mge-2023")
+    page.get_by_role("button", name="Build").click()
+    expect(page.locator("[data-job]")).to_be_visible()
+    work_off()
+    expect(page.get_by_role("heading", name=re.compile("snapshot 2"))).to_be_visible(timeout=15_000)
+
+
+def test_work_that_failed_is_told_once_and_the_page_rests(moot: Study, open_browser: OPENS) -> None:
+    Job.objects.create(
+        kind="graphs.build", inputs_sha256="0", scope_key=moot.scope_key, state="failed", error="No votes."
+    )
+    page = open_browser(**DESK).new_page()
+    sign_in(page)
+    loads: list[str] = []
+    page.on("load", lambda loaded: loads.append(loaded.url))
+    page.goto(ADDRESSES["graph"])
+    expect(page.get_by_text("No votes.")).to_be_visible()
+    page.wait_for_timeout(3000)
+    assert len(loads) == 1
+
+
+def test_a_value_of_the_graph_is_reached_by_keyboard(moot: Study, open_browser: OPENS) -> None:
+    page = open_browser(**DESK).new_page()
+    sign_in(page)
+    page.goto(ADDRESSES["graph"])
+    page.get_by_role("link", name=re.compile("^Keeping safe")).focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("h2.pname")).to_have_text("Keeping safe")

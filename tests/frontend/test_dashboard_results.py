@@ -1,0 +1,310 @@
+"""The moral graph and the constitution: built, read with their doubt, published, and shown to everyone."""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from constitutions.models import ConstitutionVersion
+from core.models import Job, User
+from elicitation import comparisons
+from elicitation.models import CanonicalValue, Participant, Study, WisdomVote
+from graphs import building
+from graphs.models import GraphSnapshot
+from tests.people import join
+
+Work = Callable[[], Job]
+
+
+@pytest.fixture
+def voted(study: Study, make_value: Callable[..., CanonicalValue]) -> Study:
+    """`study` with a clear pair, one that is too close to call, and one that two people judged."""
+    safe, free, together = (make_value(study, title=title) for title in ("Keeping safe", "Staying free", "Letting go"))
+    context = study.contexts.get(number=1)
+    for person in [join(study) for _ in range(12)]:
+        judge(person, safe, together, "upgrade", context)
+    for number, person in enumerate(study.participants.all()[:10]):
+        judge(person, free, together, "upgrade" if number < 6 else "no_upgrade", context)
+    for person in study.participants.all()[:2]:
+        judge(person, together, free, "upgrade", study.contexts.get(number=2))
+    return study
+
+
+def judge(person: Participant, first: CanonicalValue, second: CanonicalValue, answer: str, context: Any) -> None:
+    WisdomVote.objects.create(
+        study=person.study, participant=person, from_value=first, to_value=second, context=context, answer=answer,
+        voted_at=timezone.now(),
+    )  # fmt: skip
+
+
+def shown(browser: Client, name: str, *args: Any, query: str = "") -> str:
+    response = browser.get(reverse(name, args=args) + query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def graph(desk: Client, study: Study, **typed: str) -> Any:
+    return desk.post(reverse("dashboard:graph", args=[study.slug]), {"act": "build"} | typed)
+
+
+# graph
+
+
+@pytest.mark.parametrize("mode", building.MODES)
+def test_a_graph_is_built_and_drawn_with_a_table_of_the_same_arrows(
+    desk: Client, voted: Study, work_off: Work, mode: str
+) -> None:
+    graph(desk, voted, mode=mode)
+    assert "data-job=" in shown(desk, "dashboard:graph", voted.slug)
+    assert work_off().state == "done"
+    page = shown(desk, "dashboard:graph", voted.slug)
+    drawn = re.search(r'<svg class="graph".*?</svg>', page, re.DOTALL)
+    body = building.body_of(voted.graphs.get())
+    assert drawn is not None and drawn[0].count("marker-end") == len(body["edges"]) > 0
+    table = page.split('id="table"')[1].split("<details")[0]
+    assert table.count("<tr>") == len(body["edges"]) + 1
+    dropped = page.split("<details")[1].split("</details>")[0]
+    assert all(edge["reason"] in dropped for edge in body["dropped"])
+
+
+def test_a_winner_among_few_people_is_not_counted_out(desk: Client, voted: Study) -> None:
+    building.build_graph(voted, mode="mge-2023")
+    assert "fewer than 5" in shown(desk, "dashboard:graph", voted.slug)
+
+
+def test_a_robust_graph_says_how_sure_its_winner_is_and_the_trials_way_says_that_it_cannot(
+    desk: Client, voted: Study
+) -> None:
+    building.build_graph(voted)
+    assert "Wins again" in shown(desk, "dashboard:graph", voted.slug)
+    building.build_graph(voted, mode="mge-2023")
+    assert "does not say how sure" in shown(desk, "dashboard:graph", voted.slug)
+
+
+def test_a_value_shows_its_evidence(desk: Client, voted: Study) -> None:
+    building.build_graph(voted)
+    page = shown(desk, "dashboard:graph", voted.slug, query="?value=1")
+    assert '<h2 class="pname" dir="auto">Keeping safe</h2>' in page and "Judged less wise than" in page
+
+
+@pytest.mark.parametrize("value", ["99", "x", "-1", "²", "9" * 40])
+def test_a_value_that_is_not_there_shows_the_wisest(desk: Client, voted: Study, value: str) -> None:
+    building.build_graph(voted)
+    assert '<h2 class="pname" dir="auto">Letting go</h2>' in shown(
+        desk, "dashboard:graph", voted.slug, query=f"?value={value}"
+    )
+
+
+def test_a_graph_of_one_situation_says_so(desk: Client, voted: Study) -> None:
+    building.build_graph(voted, context="When someone loses a freedom")
+    headline = shown(desk, "dashboard:graph", voted.slug).split("<h1>")[1].split("</p>")[0]
+    assert "When someone loses a freedom" in headline
+
+
+def test_newer_votes_are_said_to_wait(desk: Client, voted: Study) -> None:
+    building.build_graph(voted)
+    first, second = voted.values.order_by("number")[:2]
+    judge(join(voted), first, second, "upgrade", voted.contexts.get(number=1))
+    assert "1 newer vote waits" in shown(desk, "dashboard:graph", voted.slug)
+
+
+def test_a_build_that_failed_says_why_beside_the_graph_there_is(desk: Client, voted: Study, work_off: Work) -> None:
+    building.build_graph(voted)
+    graph(desk, voted)
+    voted.participants.update(is_simulated=True)  # so that nobody counts when the worker comes to it
+    failed = work_off()
+    page = shown(desk, "dashboard:graph", voted.slug)
+    assert failed.state == "failed" and failed.error in page
+    assert "data-job=" not in page and '<svg class="graph"' in page
+
+
+@pytest.mark.parametrize("typed", [{"mode": "nonsense"}, {"context": "When nobody asked"}])
+def test_a_build_of_what_is_not_there_is_told(desk: Client, voted: Study, typed: dict[str, str]) -> None:
+    response = graph(desk, voted, **typed)
+    assert response.status_code == 400 and 'role="alert"' in response.content.decode()
+    assert not Job.objects.exists()
+
+
+def test_an_older_snapshot_stays_to_be_read(desk: Client, voted: Study) -> None:
+    for mode in building.MODES:
+        building.build_graph(voted, mode=mode)
+    assert "snapshot 1" in shown(desk, "dashboard:graph-number", voted.slug, 1).split("<h1>")[1]
+    assert desk.get(reverse("dashboard:graph-number", args=[voted.slug, 9])).status_code == 404
+
+
+def test_a_published_graph_is_for_everyone_and_a_draft_is_not(desk: Client, voted: Study) -> None:
+    building.build_graph(voted)
+    public = reverse("public-graph", args=[voted.slug])
+    assert Client().get(public).status_code == 404
+    desk.post(reverse("dashboard:graph", args=[voted.slug]), {"act": "publish", "number": "1"})
+    assert GraphSnapshot.objects.published().count() == 1
+    page = Client().get(public).content.decode()
+    assert "Letting go" in page and "csrfmiddlewaretoken" not in page
+
+
+def test_a_snapshot_of_another_study_cannot_be_published(desk: Client, voted: Study, other_study: Study) -> None:
+    assert graph(desk, voted, act="publish", number="1").status_code == 404
+
+
+def test_every_export_on_the_graph_page_can_be_pulled(desk: Client, voted: Study) -> None:
+    building.build_graph(voted)
+    links = re.findall(r'href="(/api/v1/[^"]*export=[^"]*)"', shown(desk, "dashboard:graph", voted.slug))
+    assert len(links) >= 5
+    assert {desk.get(link).status_code for link in links} == {200}
+
+
+def test_simulated_people_are_labelled(desk: Client, voted: Study) -> None:
+    Study.objects.filter(id=voted.id).update(is_simulated=True)
+    voted.participants.update(is_simulated=True)
+    voted.refresh_from_db()
+    building.publish(building.build_graph(voted))
+    for page in (shown(desk, "dashboard:graph", voted.slug), shown(Client(), "public-graph", voted.slug)):
+        assert "Made by simulated participants" in page
+
+
+# constitution
+
+
+@pytest.fixture
+def published(voted: Study) -> Study:
+    """`voted` with a published graph."""
+    building.publish(building.build_graph(voted))
+    return voted
+
+
+def constitution(desk: Client, study: Study, act: str, **typed: str) -> Any:
+    return desk.post(reverse("dashboard:constitution", args=[study.slug]), {"act": act} | typed)
+
+
+def test_what_a_search_found_is_read_before_it_is_published(
+    desk: Client, viewers_desk: Client, published: Study, work_off: Work
+) -> None:
+    constitution(desk, published, "search", graph="yes")
+    assert work_off().state == "done"
+    page = shown(desk, "dashboard:constitution", published.slug)
+    assert "Found, not published" in page and not ConstitutionVersion.objects.exists()
+    extraction = re.search(r'name="extraction" value="([\w-]+)"', page)
+    assert extraction is not None
+    assert 'name="extraction"' not in shown(viewers_desk, "dashboard:constitution", published.slug)
+    constitution(desk, published, "publish", extraction=extraction[1], note="The first one")
+    version = ConstitutionVersion.objects.get()
+    assert (version.number, version.note, version.constitution.study) == (1, "The first one", published)
+    assert "Found, not published" not in shown(desk, "dashboard:constitution", published.slug)
+
+
+def test_what_was_not_read_cannot_be_published(desk: Client, published: Study, work_off: Work) -> None:
+    constitution(desk, published, "search", graph="yes")
+    work_off()
+    response = constitution(desk, published, "publish", extraction="00000000-0000-4000-8000-000000000000")
+    assert response.status_code == 409 and not ConstitutionVersion.objects.exists()
+
+
+def test_a_search_needs_something_to_look_in(desk: Client, voted: Study) -> None:
+    for typed in ({}, {"graph": "yes"}, {"comparisons": "yes"}):  # neither is there
+        assert constitution(desk, voted, "search", **typed).status_code == 400
+    assert not Job.objects.exists()
+
+
+def search(desk: Client, study: Study, work_off: Work, note: str, **places: str) -> None:
+    """Search in these places, and publish what was found."""
+    constitution(desk, study, "search", **places)
+    found = work_off().result
+    assert found is not None
+    constitution(desk, study, "publish", extraction=found["extraction"], note=note)
+
+
+def versions(desk: Client, study: Study, work_off: Work, note: str = "") -> ConstitutionVersion:
+    """Search and publish, as a facilitator does."""
+    search(desk, study, work_off, note, graph="yes")
+    return ConstitutionVersion.objects.latest("number")
+
+
+def test_a_search_that_finds_nothing_new_says_so(desk: Client, published: Study, work_off: Work) -> None:
+    versions(desk, published, work_off)
+    assert "nothing new to publish" not in shown(desk, "dashboard:constitution", published.slug)
+    constitution(desk, published, "search", graph="yes")
+    work_off()
+    assert "version 1 says already" in shown(desk, "dashboard:constitution", published.slug)
+
+
+def test_a_published_constitution_is_for_everyone_with_its_evidence(
+    desk: Client, published: Study, work_off: Work
+) -> None:
+    version = versions(desk, published, work_off)
+    page = shown(Client(), "public-constitution", published.slug, query="?principle=1")
+    assert version.sha256 in page and "Principle 1, evidence" in page
+    shown(Client(), "public-constitution-version", published.slug, 1)
+    assert Client().get(reverse("public-constitution-version", args=[published.slug, 7])).status_code == 404
+    assert Client().get(reverse("public-constitution", args=["nowhere"])).status_code == 404
+
+
+def test_the_curl_of_the_pull_box_pulls_the_prompt(desk: Client, published: Study, work_off: Work) -> None:
+    versions(desk, published, work_off)
+    pull = shown(desk, "dashboard:constitution", published.slug).split('id="pull">')[1].split("</code>")[0]
+    address = re.sub(r"<[^>]+>|&#x27;|'", "", pull).removeprefix("curl http://testserver")
+    assert Client().get(address).status_code == 200
+
+
+def test_the_next_version_tells_what_changed(desk: Client, published: Study, work_off: Work) -> None:
+    versions(desk, published, work_off)
+    dataset = comparisons.dataset_of(published)
+    people = list(published.participants.all()[:3])
+    for number in range(12):
+        made = comparisons.add_comparison(
+            dataset, prompt=f"Question {number}", text_a="Sure? Maybe? Who can say?", text_b="It is always so."
+        )
+        for person in people:
+            comparisons.annotate(made, participant=person, answer="a")
+    search(desk, published, work_off, "With comparisons", graph="yes", comparisons="yes")
+    page = shown(desk, "dashboard:constitution", published.slug)
+    assert "What changed since version 1" in page and "With comparisons" in page
+    assert "How well it predicts people" in page and "Coin toss" in page and "Longer answer" in page
+
+
+# the front page
+
+
+def test_the_front_page_leads_to_what_is_published_and_listed(
+    desk: Client, published: Study, other_study: Study, work_off: Work
+) -> None:
+    assert "What people found" not in shown(Client(), "home")
+    Study.objects.update(is_listed=True)
+    versions(desk, published, work_off)
+    page = shown(Client(), "home")
+    found = page.split("What people found")[1]
+    assert reverse("public-graph", args=[published.slug]) in found
+    assert reverse("public-constitution", args=[published.slug]) in found
+    assert other_study.title not in found
+
+
+def test_the_front_page_lists_no_draft_and_no_study_that_is_not_listed(study: Study, other_study: Study) -> None:
+    Study.objects.filter(id=study.id).update(is_listed=True, state="draft")
+    page = shown(Client(), "home")
+    assert study.title not in page and other_study.title not in page
+
+
+def test_what_is_published_needs_few_queries(
+    published: Study, django_assert_max_num_queries: Callable[[int], Any]
+) -> None:
+    with django_assert_max_num_queries(12):
+        shown(Client(), "public-graph", published.slug)
+
+
+def test_a_body_is_not_trusted_as_markup(desk: Client, study: Study, make_value: Callable[..., Any]) -> None:
+    first, second = make_value(study, title="<script>x</script>"), make_value(study, title='"><img src=x>')
+    for _number in range(8):
+        judge(join(study), first, second, "upgrade", study.contexts.get(number=1))
+    building.build_graph(study)
+    page = shown(desk, "dashboard:graph", study.slug)
+    assert "<script>x" not in page and "<img" not in page
+
+
+def test_who_has_no_part_in_a_study_reads_only_what_is_published(published: Study, stranger: User) -> None:
+    browser = Client()
+    browser.force_login(stranger, backend="django.contrib.auth.backends.ModelBackend")
+    assert browser.get(reverse("dashboard:graph", args=[published.slug])).status_code == 404
+    assert "Letting go" in shown(browser, "public-graph", published.slug)
