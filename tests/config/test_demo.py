@@ -1,0 +1,97 @@
+"""The demo and the sample study: the whole walk with simulated people, the same for the same seed, and said to be so."""
+
+import re
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import transaction
+from rest_framework.test import APIClient
+
+from config.sample import ensure_sample_study
+from config.sample_study import SLUG
+from core.models import LLMCall
+from elicitation.models import Participant, Study, WisdomVote
+
+pytestmark = pytest.mark.django_db
+
+
+class UndoneError(Exception):
+    """Ends a walk whose rows are not kept."""
+
+
+def hashes(*options: str) -> list[str]:
+    """Return the SHA-256 that a demo prints, and take back what it made."""
+    out = StringIO()
+    try:
+        with transaction.atomic():
+            call_command("demo", *options, stdout=out)
+            raise UndoneError
+    except UndoneError:
+        return re.findall(r"\b[0-9a-f]{64}\b", out.getvalue())
+
+
+@pytest.fixture
+def sample() -> Iterator[Study]:
+    study = ensure_sample_study(lambda text: None)
+    assert study is not None
+    yield study
+
+
+def test_the_same_seed_gives_the_same_graph_and_constitution() -> None:
+    first = hashes("--participants", "12", "--seed", "7")
+    assert len(first) == 2
+    assert hashes("--participants", "12", "--seed", "7") == first
+    assert hashes("--participants", "12", "--seed", "8") != first
+
+
+def test_the_demo_says_where_to_pull_what_it_made() -> None:
+    out = StringIO()
+    call_command("demo", "--participants", "12", "--slug", "tried", stdout=out)
+    client = APIClient()
+    for address in re.findall(r"/api/v1/[^\s']+", out.getvalue()):
+        assert client.get(address).status_code == 200
+    assert "made by simulated participants" in out.getvalue()
+
+
+@pytest.mark.parametrize("options", [["--participants", "3"], ["--seed", "-1"]])
+def test_numbers_that_make_no_walk_are_refused(options: list[str]) -> None:
+    with pytest.raises(CommandError):
+        call_command("demo", *options)
+    assert not Study.objects.exists()
+
+
+def test_a_study_of_that_name_is_left_alone(sample: Study) -> None:
+    votes = WisdomVote.objects.count()
+    with pytest.raises(CommandError, match="--slug"):
+        call_command("demo")
+    assert WisdomVote.objects.count() == votes
+
+
+def test_the_sample_study_is_open_listed_and_said_to_be_simulated(sample: Study) -> None:
+    assert (sample.slug, sample.state, sample.is_simulated, sample.is_listed) == (SLUG, "open", True, True)
+    assert not Participant.objects.filter(is_simulated=False).exists()
+    assert "simulated" in sample.description
+
+
+def test_the_sample_study_has_a_graph_with_arrows_and_a_constitution_with_principles(sample: Study) -> None:
+    client = APIClient()
+    assert client.get(f"/api/v1/studies/{SLUG}/graphs/latest/", {"export": "mge"}).json()["edges"]
+    assert client.get(f"/api/v1/constitutions/{SLUG}/latest/").json()["principles"]
+
+
+def test_the_sample_study_finds_the_planted_order_of_wisdom(sample: Study) -> None:
+    """Arrows lead from what was planted as less wise to what was planted as wiser."""
+    from config.sample_study import PERSONAS
+
+    wisdom = {persona.name: persona.wisdom for persona in PERSONAS}
+    graph = APIClient().get(f"/api/v1/studies/{SLUG}/graphs/latest/").json()
+    titles = {value["number"]: value["title"] for value in graph["values"]}
+    rises = [wisdom[titles[edge["from"]]] < wisdom[titles[edge["to"]]] for edge in graph["edges"]]
+    assert rises and all(rises)
+
+
+def test_the_sample_study_is_made_once_and_asks_no_model(sample: Study) -> None:
+    assert ensure_sample_study(lambda text: None) is None
+    assert Study.objects.count() == 1 and not LLMCall.objects.exists()
