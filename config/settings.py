@@ -141,6 +141,7 @@ CELERY_ACCEPT_CONTENT = ["json"]
 CELERY_TIMEZONE = "UTC"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "core.tasks.sweep", "schedule": 5.0, "options": {"expires": 20}},
+    "retries": {"task": "core.tasks.forget_old_answers", "schedule": 3600.0, "options": {"expires": 3600}},
     "talks": {"task": "elicitation.tasks.delete_old_talks", "schedule": 3600.0, "options": {"expires": 3600}},
 }
 
@@ -168,6 +169,7 @@ LOGIN_URL = "/accounts/sign-in/"
 LOGIN_REDIRECT_URL = "/studies/"
 LOGOUT_REDIRECT_URL = "/"
 AXES_USERNAME_FORM_FIELD = "username"  # else failures are counted under no name, and nobody is locked out
+AXES_CLIENT_IP_CALLABLE = "core.access.address_of"
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -224,6 +226,8 @@ REST_FRAMEWORK: dict[str, Any] = {
         "rest_framework.throttling.ScopedRateThrottle",
     ],
     "DEFAULT_THROTTLE_RATES": {"anon": "300/min", "user": "1200/min", "join": "60/min", "return": "10/min"},
+    # What stands left of our own proxy's entry in X-Forwarded-For is whatever the sender wrote.
+    "NUM_PROXIES": 1 if PRODUCTION else 0,
     "EXCEPTION_HANDLER": "core.problems.problem_details",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "URL_FORMAT_OVERRIDE": None,

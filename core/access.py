@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.throttling import BaseThrottle
 
 if TYPE_CHECKING:
     from core.models import ApiKey, User
@@ -43,6 +44,11 @@ def caller_of(request: Any) -> Caller:
         return Caller(user=user, key=auth if isinstance(auth, ApiKey) else None)
     participant = getattr(request, "participant", None) or (user if getattr(user, "is_participant", False) else None)
     return Caller(participant=participant) if participant is not None else NOBODY
+
+
+def address_of(request: Any) -> str:
+    """Return the network address that a request comes from; what a sender claims beyond our own proxies is not believed."""
+    return BaseThrottle().get_ident(request)
 
 
 class HasScope(BasePermission):

@@ -1,27 +1,34 @@
 """A POST that is sent again acts once: same key and same request get the first answer back.
 
 The key comes as `Idempotency-Key` (API) or as the hidden field `idempotency_key` (pages). Rules after pretix and Stripe:
-another request under a used key is 422, one still being answered is 409, and answers that ask to come back later
-(409, 429, 5xx) are not kept. A streamed answer is not kept either; whoever streams names its own key in the row it makes.
+another request under a used key is 422 and one still being answered is 409. Only answers that something was done are kept:
+after a refusal the same key may try again. A streamed answer is not kept either; whoever streams names its own key in the
+row it makes.
+
+Answers hold people's words and secrets that are shown once, so they are sealed under the key that the sender holds, of which
+only a digest is stored: the database alone opens none of them.
 """
 
 import hashlib
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from django.conf import settings
+from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from core.access import address_of
 from core.models import IdempotencyKey
 from core.problems import problem_response
+from core.secrets import digest, seal, unseal
 
 KEPT = timedelta(hours=24)
 ABANDONED = timedelta(minutes=2)
-_NOT_KEPT = {409, 429}
 _KEPT_HEADERS = ("Content-Type", "Location", "ETag")
 
 
@@ -43,8 +50,8 @@ class IdempotencyMiddleware:
         return self._once(request, key)
 
     def _once(self, request: HttpRequest, key: str) -> HttpResponseBase:
-        actor, digest = _actor(request), _digest(request)
-        row = _begin(actor, key, digest)
+        actor, asked = _actor(request), _digest(request)
+        row = _begin(actor, key, asked)
         if isinstance(row, HttpResponse):
             return row
         try:
@@ -52,7 +59,7 @@ class IdempotencyMiddleware:
         except BaseException:
             row.delete()
             raise
-        if response.streaming or response.status_code in _NOT_KEPT or response.status_code >= 500:
+        if response.streaming or response.status_code >= 400:
             row.delete()
             return response
         if hasattr(response, "render") and not getattr(response, "is_rendered", True):
@@ -62,35 +69,42 @@ class IdempotencyMiddleware:
         IdempotencyKey.objects.filter(id=row.id).update(
             status=response.status_code,
             headers={name: response[name] for name in _KEPT_HEADERS if name in response},
-            body=response.content,
+            body=seal(_with_cookies(response), _lock(actor, key)),
             answered_at=timezone.now(),
         )
         return response
 
 
-def _begin(actor: str, key: str, digest: str) -> IdempotencyKey | HttpResponse:
+def _begin(actor: str, key: str, asked: str) -> IdempotencyKey | HttpResponse:
     """Return a new row for this request, or the answer that it was already given."""
-    old = timezone.now() - KEPT
-    IdempotencyKey.objects.filter(actor=actor, key=key, created_at__lt=old).delete()
-    abandoned = timezone.now() - ABANDONED
-    IdempotencyKey.objects.filter(actor=actor, key=key, answered_at=None, created_at__lt=abandoned).delete()
+    mine = IdempotencyKey.objects.filter(actor=actor, key_digest=digest(key))
+    mine.filter(created_at__lt=timezone.now() - KEPT).delete()
+    mine.filter(answered_at=None, created_at__lt=timezone.now() - ABANDONED).delete()
     try:
         with transaction.atomic():
-            return IdempotencyKey.objects.create(actor=actor, key=key, request_sha256=digest)
+            return IdempotencyKey.objects.create(actor=actor, key_digest=digest(key), request_digest=asked)
     except IntegrityError:
-        known = IdempotencyKey.objects.filter(actor=actor, key=key).first()
-    if known is not None and known.request_sha256 != digest:
+        known = mine.first()
+    if known is not None and known.request_digest != asked:
         title = _("This Idempotency-Key was used for another request")
         return problem_response(422, "idempotency-key-reused", title, _("Use a new key for each new request."))
     if known is None or known.status is None:
-        response = problem_response(409, "in-progress", _("The same request is still being answered"), "")
+        title = _("The same request is still being answered")
+        response = problem_response(409, "in-progress", title, _("Send it again in a few seconds."))
         response["Retry-After"] = "5"
         return response
-    replay = HttpResponse(bytes(known.body), status=known.status)
+    cookies, _line, content = unseal(bytes(known.body), _lock(actor, key)).partition(b"\n")
+    replay = HttpResponse(content, status=known.status)
+    replay.cookies.load(cookies.decode())
     for name, value in known.headers.items():
         replay[name] = value
     replay["Idempotent-Replay"] = "true"
     return replay
+
+
+def forget_old() -> int:
+    """Forget the answers that are kept no longer. Returns how many."""
+    return IdempotencyKey.objects.filter(created_at__lt=timezone.now() - KEPT).delete()[0]
 
 
 def forget_subject(subject: str) -> None:
@@ -98,8 +112,18 @@ def forget_subject(subject: str) -> None:
     IdempotencyKey.objects.filter(actor=_actor_of_subject(subject)).delete()
 
 
+def _with_cookies(response: HttpResponse) -> bytes:
+    """Return an answer's body after a line with its cookies: who joined and never heard of it gets the token by asking
+    again."""
+    return response.cookies.output(header="", sep=";").encode() + b"\n" + response.content
+
+
+def _lock(actor: str, key: str) -> str:
+    return f"idempotency:{actor}:{key}"
+
+
 def _actor_of_subject(subject: str) -> str:
-    return hashlib.sha256(f"subject:{subject}".encode()).hexdigest()
+    return digest(f"subject:{subject}")
 
 
 def _actor(request: HttpRequest) -> str:
@@ -108,16 +132,25 @@ def _actor(request: HttpRequest) -> str:
         return _actor_of_subject(subject)
     cookies = [request.COOKIES.get(name, "") for name in (settings.SESSION_COOKIE_NAME, "participant")]
     parts = [request.headers.get("Authorization", ""), *cookies]
-    if not any(parts):
-        parts.append(request.META.get("REMOTE_ADDR", ""))
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+    return digest("\0".join(parts if any(parts) else [address_of(request)]))
 
 
 def _digest(request: HttpRequest) -> str:
-    """Return the hash of what was asked. A form's CSRF token is left out: it differs in every rendering of a page."""
-    head = f"{request.method} {request.get_full_path()} {request.headers.get('Accept', '')}\0".encode()
+    """Return the keyed digest of what was asked, which may hold a panel's id. A form's CSRF token is left out: it differs
+    in every rendering of a page."""
+    head = f"{request.method} {request.get_full_path()} {request.headers.get('Accept', '')}"
     if request.content_type in ("application/x-www-form-urlencoded", "multipart/form-data"):
         fields = [(k, v) for k, values in request.POST.lists() if k != "csrfmiddlewaretoken" for v in values]
-        uploads = [(name, file.name, file.size) for name, files in request.FILES.lists() for file in files]
-        return hashlib.sha256(head + repr((sorted(fields), sorted(uploads, key=repr))).encode()).hexdigest()
-    return hashlib.sha256(head + request.body).hexdigest()
+        uploads = [(name, file.name, _hash(file)) for name, files in request.FILES.lists() for file in files]
+        asked = repr((sorted(fields), sorted(uploads, key=repr)))
+    else:
+        asked = hashlib.sha256(request.body).hexdigest()
+    return digest(f"{head}\0{asked}")
+
+
+def _hash(file: "UploadedFile[Any]") -> str:
+    found = hashlib.sha256()
+    for chunk in file.chunks():
+        found.update(chunk)
+    file.seek(0)
+    return found.hexdigest()

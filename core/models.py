@@ -149,19 +149,19 @@ class Job(models.Model):
 
 
 class IdempotencyKey(models.Model):
-    """What a POST with this key was answered, so that the same POST again acts once."""
+    """What a POST with this key was answered, so that the same POST again acts once; `core.idempotency` reads it."""
 
     actor = models.CharField(max_length=64)
-    key = models.CharField(max_length=255)
-    request_sha256 = models.CharField(max_length=64)
-    created_at = models.DateTimeField(auto_now_add=True)
+    key_digest = models.CharField(max_length=64)
+    request_digest = models.CharField(max_length=64)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
     answered_at = models.DateTimeField(null=True, blank=True)
     status = models.PositiveSmallIntegerField(null=True, blank=True)
     headers = models.JSONField(default=dict)
-    body = models.BinaryField(default=bytes)
+    body = models.BinaryField(default=bytes, help_text="Sealed under the key, which is not stored")
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["actor", "key"], name="one_answer_per_idempotency_key")]
+        constraints = [models.UniqueConstraint(fields=["actor", "key_digest"], name="one_answer_per_idempotency_key")]
 
 
 class LLMCall(models.Model):

@@ -30,3 +30,24 @@ def read_code(written: str) -> str:
 def digest(secret: str) -> str:
     """Return the keyed digest under which a secret is stored: HMAC-SHA256 with the site's SECRET_KEY."""
     return hmac.new(settings.SECRET_KEY.encode(), secret.encode(), hashlib.sha256).hexdigest()
+
+
+def seal(content: bytes, secret: str) -> bytes:
+    """Return `content` so that only who has `secret` and the site's SECRET_KEY can read it.
+
+    It is added to as many bytes that SHAKE-256 draws from both secrets and a fresh 128-bit number, a pad that is never used
+    twice. It hides and does not sign: whoever can write to the database can do worse than garble it.
+    """
+    fresh = secrets.token_bytes(16)
+    return fresh + _padded(content, secret, fresh)
+
+
+def unseal(sealed: bytes, secret: str) -> bytes:
+    """Return what `seal` was given under the same `secret`."""
+    return _padded(sealed[16:], secret, sealed[:16])
+
+
+def _padded(content: bytes, secret: str, fresh: bytes) -> bytes:
+    pad = hashlib.shake_256(bytes.fromhex(digest(f"seal:{secret}")) + fresh).digest(len(content))
+    mixed = int.from_bytes(content) ^ int.from_bytes(pad)
+    return mixed.to_bytes(len(content))

@@ -62,16 +62,16 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('actor', models.CharField(max_length=64)),
-                ('key', models.CharField(max_length=255)),
-                ('request_sha256', models.CharField(max_length=64)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('key_digest', models.CharField(max_length=64)),
+                ('request_digest', models.CharField(max_length=64)),
+                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
                 ('answered_at', models.DateTimeField(blank=True, null=True)),
                 ('status', models.PositiveSmallIntegerField(blank=True, null=True)),
                 ('headers', models.JSONField(default=dict)),
-                ('body', models.BinaryField(default=bytes)),
+                ('body', models.BinaryField(default=bytes, help_text='Sealed under the key, which is not stored')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('actor', 'key'), name='one_answer_per_idempotency_key')],
+                'constraints': [models.UniqueConstraint(fields=('actor', 'key_digest'), name='one_answer_per_idempotency_key')],
             },
         ),
         migrations.CreateModel(

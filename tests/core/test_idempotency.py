@@ -3,11 +3,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.test import RequestFactory
 from django.utils import timezone
 
-from core.idempotency import IdempotencyMiddleware
+from core.idempotency import IdempotencyMiddleware, forget_old
 from core.models import IdempotencyKey
 
 pytestmark = pytest.mark.django_db
@@ -65,8 +66,8 @@ def test_a_request_still_being_answered_is_a_conflict() -> None:
     assert inner[0].status_code == 409 and inner[0]["Retry-After"] == "5"
 
 
-@pytest.mark.parametrize("status", [409, 429, 500, 503])
-def test_an_answer_to_come_back_later_is_not_kept(status: int) -> None:
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 429, 500, 503])
+def test_a_refusal_is_not_kept_so_the_same_key_may_try_again(status: int) -> None:
     view = Counter(lambda n: HttpResponse(status=status if n == 1 else 201))
     assert post(view).status_code == status
     assert post(view).status_code == 201
@@ -117,3 +118,39 @@ def test_without_a_key_every_request_acts() -> None:
 
 def test_a_key_must_be_short_and_printable() -> None:
     assert post(Counter(), key="x" * 256).status_code == 400
+
+
+def test_a_replay_sets_the_cookies_of_the_first_answer() -> None:
+    def answer(n: int) -> HttpResponse:
+        response = HttpResponse("joined", status=201)
+        response.set_cookie("participant", "fm_part_abc", max_age=600, path="/s/a/", httponly=True, samesite="Lax")
+        return response
+
+    view = Counter(answer)
+    first, again = post(view), post(view)
+    assert view.times == 1 and again.content == b"joined"
+    assert again.cookies["participant"].OutputString() == first.cookies["participant"].OutputString()
+
+
+def test_what_is_kept_opens_only_with_the_key_that_the_sender_holds() -> None:
+    post(Counter(lambda n: HttpResponse("fm_part_secret and my own words")), key="my-key", body={"outside_id": "P123"})
+    row = IdempotencyKey.objects.get()
+    stored = repr([str(value).encode() if not isinstance(value, bytes) else value for value in vars(row).values()])
+    for told in ("fm_part_secret", "my own words", "my-key", "P123"):
+        assert told not in stored
+
+
+def test_another_file_of_the_same_size_is_another_request() -> None:
+    view = Counter()
+    for content in (b"one", b"two"):
+        form = {"idempotency_key": "f1", "file": SimpleUploadedFile("a.csv", content)}
+        response = IdempotencyMiddleware(view)(RequestFactory().post("/api/v1/datasets/a/comparisons/", form))
+    assert response.status_code == 422 and view.times == 1
+
+
+def test_answers_are_kept_for_a_day_and_no_longer() -> None:
+    post(Counter(), key="new"), post(Counter(), key="old")
+    old = IdempotencyKey.objects.order_by("id").last()
+    assert old is not None
+    IdempotencyKey.objects.filter(id=old.id).update(created_at=timezone.now() - timedelta(hours=25))
+    assert forget_old() == 1 and IdempotencyKey.objects.count() == 1

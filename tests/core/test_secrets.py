@@ -1,4 +1,4 @@
-from core.secrets import digest, new_code, new_token, read_code
+from core.secrets import digest, new_code, new_token, read_code, seal, unseal
 
 
 def test_a_code_is_read_however_it_is_written() -> None:
@@ -16,3 +16,11 @@ def test_two_secrets_are_never_the_same() -> None:
 
 def test_a_digest_does_not_hold_its_secret() -> None:
     assert "secret" not in digest("secret") and len(digest("secret")) == 64
+
+
+def test_what_is_sealed_opens_with_its_own_secret_alone_and_never_looks_the_same_twice() -> None:
+    content = b"\x00 what someone said" * 100
+    sealed = seal(content, "one")
+    assert unseal(sealed, "one") == content
+    assert unseal(sealed, "two") != content and seal(content, "one") != sealed
+    assert unseal(seal(b"", "one"), "one") == b""
