@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django_filters import CharFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics
@@ -25,9 +26,16 @@ from core.api import JobSerializer, accepted
 from core.jobs import request_job
 from core.problems import Problem
 from core.pulls import pull
+from core.queries import Filters, whole_number
 from elicitation.models import Dataset, Study
 
+LAST_START = 99_999_999
 EXPORT = OpenApiParameter("export", str, enum=sorted(FORMS), description="The form; json where none is given")
+
+
+class ConstitutionFilters(Filters):
+    study = CharFilter("study__slug")
+    dataset = CharFilter("dataset__slug")
 
 
 class ConstitutionListView(generics.ListAPIView[Constitution]):
@@ -35,7 +43,7 @@ class ConstitutionListView(generics.ListAPIView[Constitution]):
 
     permission_classes = (HasScope,)
     serializer_class = ConstitutionSerializer
-    filterset_fields = {"study__slug": ["exact"], "dataset__slug": ["exact"]}
+    filterset_class = ConstitutionFilters
     queryset = Constitution.objects.none()
 
     def get_queryset(self) -> QuerySet[Constitution]:
@@ -111,6 +119,7 @@ class PullView(APIView):
     is the newest one. The ETag is the hash: send it back as `If-None-Match` and get 304 while nothing is new."""
 
     permission_classes = (HasScope,)
+    queries = ("export",)
 
     @extend_schema(parameters=[EXPORT], responses={200: OpenApiTypes.OBJECT, 304: None})
     def get(self, request: Request, slug: str, number: int | None = None) -> HttpResponseBase:
@@ -142,8 +151,9 @@ class PullView(APIView):
         return super().perform_content_negotiation(request, force=True)
 
     def _accepted(self, request: Request) -> str:
-        accept = request.headers.get("Accept", "")
-        return "markdown" if "text/markdown" in accept else "prompt" if "text/plain" in accept else "json"
+        """Return the form that an Accept header likes best; JSON wins a tie, and is the rest."""
+        forms = {"application/json": "json", "text/markdown": "markdown", "text/plain": "prompt"}
+        return forms.get(request.get_preferred_type(list(forms)) or "", "json")
 
 
 class DiffView(APIView):
@@ -161,6 +171,7 @@ class EvidenceView(APIView):
     someone took back is gone from here."""
 
     permission_classes = (HasScope,)
+    queries = ("start",)
 
     @extend_schema(
         parameters=[OpenApiParameter("start", int, description="Comparisons from this place on, 50 at a time")],
@@ -170,7 +181,5 @@ class EvidenceView(APIView):
         version = find_version(request, slug, number)
         if all(p["id"] != principle for p in version_body(version)["principles"]):
             raise Http404
-        start = request.query_params.get("start", "0")
-        if not (start.isascii() and start.isdigit() and len(start) < 9):
-            raise Problem(400, "malformed", "`start` is a whole number from 0", "It counts comparisons.")
-        return Response(evidence_behind(version, principle, start=int(start)))
+        start = whole_number(request, "start", LAST_START, least=0) or 0
+        return Response(evidence_behind(version, principle, start=start))

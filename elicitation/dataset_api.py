@@ -12,18 +12,18 @@ from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.access import HasScope, IsFacilitator, caller_of
-from core.problems import Problem
+from core.problems import MOST_FILE_BYTES, Problem
 from elicitation.comparison_formats import FORMATS
 from elicitation.comparisons import export_comparisons, import_comparisons
 from elicitation.models import Annotation, Comparison, Dataset
 from elicitation.tables import BadFile
 
-MOST_BYTES = 20_000_000
 SUFFIXES = {"icai-csv": ".csv", "annotated-pairs": ".json"}
 
 
@@ -100,6 +100,7 @@ class ComparisonListView(generics.ListAPIView[Comparison]):
 
     permission_classes = (HasScope,)
     serializer_class = ComparisonSerializer
+    parser_classes = (MultiPartParser,)
     queryset = Comparison.objects.none()
 
     def get_queryset(self) -> QuerySet[Comparison]:
@@ -120,9 +121,12 @@ class ComparisonListView(generics.ListAPIView[Comparison]):
         serializer = ComparisonUpload(data=request.data)
         serializer.is_valid(raise_exception=True)
         upload, form = serializer.validated_data["file"], serializer.validated_data["format"]
-        if upload.size > MOST_BYTES:
+        if upload.size > MOST_FILE_BYTES:
             raise Problem(
-                413, "too-large", "This file is too large", f"At most {MOST_BYTES // 1_000_000} MB; use the command."
+                413,
+                "too-large",
+                "This file is too large",
+                f"At most {MOST_FILE_BYTES // 1_000_000} MB; use the command.",
             )
         suffix = SUFFIXES.get(form) or Path(upload.name).suffix.lower()
         with tempfile.TemporaryDirectory() as folder:
@@ -143,6 +147,7 @@ class ComparisonDownloadView(APIView):
     """A whole dataset in one of the formats that can be imported again."""
 
     permission_classes = (HasScope,)
+    queries = ("export",)
 
     @extend_schema(
         parameters=[OpenApiParameter("export", str, enum=list(FORMATS))], responses={200: OpenApiTypes.BINARY}

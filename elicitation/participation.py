@@ -265,7 +265,7 @@ def next_step(participant: Participant) -> str:
     chosen = settings_of(participant.study)
     if chosen.demographics and participant.demographics_at is None:
         return "demographics"
-    if chosen.has_interview and (step := _step_of_interview(participant)):
+    if step := step_of_own_card(participant):
         return step
     if _is_waiting(participant, Draw.Kind.PICKS):
         return "picks"
@@ -274,7 +274,13 @@ def next_step(participant: Participant) -> str:
     return "finish"
 
 
-def _step_of_interview(participant: Participant) -> str:
+def step_of_own_card(participant: Participant) -> str:
+    """Return what comes next before the person's own card is confirmed, or "" if it is, or if the study asks for none.
+
+    Nobody judges other people's values before they said what they value themselves.
+    """
+    if not settings_of(participant.study).has_interview:
+        return ""
     if ValuesCard.objects.filter(participant=participant, state=ValuesCard.State.CONFIRMED).exists():
         return ""
     interview = participant.interviews.exclude(state=Interview.State.LEFT).order_by("created_at").last()

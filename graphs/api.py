@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django_filters import ChoiceFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics
@@ -20,8 +21,9 @@ from core.access import HasScope, IsFacilitator, caller_of
 from core.api import JobSerializer, accepted
 from core.problems import Problem
 from core.pulls import pull
+from core.queries import Filters
 from elicitation.models import Study
-from graphs.building import publish
+from graphs.building import MODES, publish
 from graphs.exports import FORMS, export
 from graphs.models import GraphSnapshot
 from graphs.serializers import BuildSerializer, GraphAboutSerializer, GraphSerializer
@@ -31,12 +33,16 @@ EXPORT = OpenApiParameter("export", str, enum=sorted(FORMS), description="The fo
 MOST_DIGITS = 9  # of a snapshot's number: a database integer holds no more
 
 
+class GraphFilters(Filters):
+    mode = ChoiceFilter(choices=[(mode, mode) for mode in MODES])
+
+
 class GraphListView(generics.ListAPIView[GraphSnapshot]):
     """The snapshots of a study, newest first: the published ones to everyone, all of them to those who run it."""
 
     permission_classes = (HasScope,)
     serializer_class = GraphSerializer
-    filterset_fields = ("mode",)
+    filterset_class = GraphFilters
     queryset = GraphSnapshot.objects.none()
 
     def get_queryset(self) -> QuerySet[GraphSnapshot]:
@@ -98,6 +104,7 @@ class GraphView(APIView):
 
     permission_classes = (HasScope,)
     content_negotiation_class = AnyForm
+    queries = ("export",)
 
     @extend_schema(parameters=[EXPORT], responses={200: OpenApiTypes.OBJECT, 304: None})
     def get(self, request: Request, slug: str, graph: str = "latest") -> HttpResponseBase:

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
+from django_filters import CharFilter
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers
 from rest_framework.request import Request
@@ -12,6 +13,7 @@ from rest_framework.response import Response
 from core.access import IsFacilitator, caller_of
 from core.api import JobSerializer, accepted
 from core.jobs import request_job
+from core.queries import Filters
 from elicitation.models import Dataset, Study
 from reports.models import Report
 from reports.registry import kinds
@@ -57,12 +59,18 @@ class AskSerializer(serializers.Serializer[Any]):
         return value
 
 
+class ReportFilters(Filters):
+    kind = CharFilter("kind")
+    study = CharFilter("study__slug")
+    dataset = CharFilter("dataset__slug")
+
+
 class ReportListView(generics.ListAPIView[Report]):
     """Reports about the studies and datasets that you run, newest first. POST asks for one: 202 and a job."""
 
     permission_classes = (IsFacilitator,)
     serializer_class = ReportSerializer
-    filterset_fields = {"kind": ["exact"], "study__slug": ["exact"], "dataset__slug": ["exact"]}
+    filterset_class = ReportFilters
     queryset = Report.objects.none()
 
     def get_queryset(self) -> QuerySet[Report]:

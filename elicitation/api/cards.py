@@ -157,7 +157,7 @@ def _valid(serializer_class: type[serializers.Serializer[Any]], request: Request
     seen = request.headers.get("If-Match", "").strip().removeprefix("W/").strip('"')
     if not seen or seen == "*":
         return dict(serializer.validated_data)
-    if not seen.isdecimal():
+    if not (seen.isascii() and seen.isdecimal() and len(seen) < 10):
         raise Problem(400, "if-match", "This If-Match can't be read", 'Send the ETag of the card, for example "3".')
     return dict(serializer.validated_data) | {"revision": int(seen)}
 

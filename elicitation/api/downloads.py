@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from django.db.models import Model
@@ -29,16 +29,18 @@ class DownloadableList(generics.ListAPIView[Row]):
     """A study's list in pages, or with `export` as one file of all its rows."""
 
     file_name: ClassVar[str]
+    queries = ("export",)
 
     @extend_schema(parameters=[EXPORT])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
         if form := request.query_params.get("export"):
             rows = self.get_serializer(self.filter_queryset(self.get_queryset()), many=True).data
-            return download(rows, name=f"{kwargs['slug']}-{self.file_name}", form=form)
+            columns = list(self.get_serializer().fields)  # type: ignore[attr-defined]
+            return download(rows, columns, name=f"{kwargs['slug']}-{self.file_name}", form=form)
         return super().get(request, *args, **kwargs)
 
 
-def download(rows: Iterable[Mapping[str, Any]], *, name: str, form: str) -> HttpResponse:
+def download(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], *, name: str, form: str) -> HttpResponse:
     """Return all rows as a file. Raises Problem for a form that there is not."""
     if form not in FORMS:
         raise Problem(400, "unknown-export", f"There is no export {form[:40]!r}", f"Choose one of: {', '.join(FORMS)}.")
@@ -46,11 +48,9 @@ def download(rows: Iterable[Mapping[str, Any]], *, name: str, form: str) -> Http
     if form == "jsonl":
         text.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     else:
-        writer: csv.DictWriter[str] | None = None
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
         for row in rows:
-            if writer is None:
-                writer = csv.DictWriter(text, list(row))
-                writer.writeheader()
             writer.writerow({key: safe_cell(_flat(value)) for key, value in row.items()})
     response = HttpResponse(text.getvalue(), content_type=FORMS[form])
     response["Content-Disposition"] = f'attachment; filename="{name}.{form}"'

@@ -88,7 +88,7 @@ class DrawListView(generics.ListAPIView[Draw]):
         serializer = DrawingSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         participation.must_be_open(me)
-        if (step := participation.next_step(me)) in ("demographics", "question", "interview", "card"):
+        if step := participation.step_of_own_card(me):
             raise Problem(403, "own-card-first", "Your own card comes first", f"Next comes: {step}.", next_step=step)
         is_picks = serializer.validated_data["kind"] == Draw.Kind.PICKS
         draw = picks.draw_values(me) if is_picks else draws.draw_stories(me)

@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -26,7 +28,10 @@ class JoinSerializer(serializers.Serializer[Any]):
     consent_version = serializers.IntegerField()
     agrees = serializers.BooleanField()
     shows_quotes = serializers.BooleanField(required=False, default=False)
-    uses_model = serializers.BooleanField(required=False, default=True)
+    uses_model = serializers.BooleanField(
+        required=False, default=False,
+        help_text="Whether their words may be sent to an outside language model; unless they say so, the written guide asks",
+    )  # fmt: skip
     outside_id = serializers.CharField(
         required=False, allow_blank=True, default="", max_length=participation.MOST_OUTSIDE_ID,
         help_text="A recruitment panel's id; only a keyed digest of it is kept",
@@ -44,7 +49,7 @@ class JoinedSerializer(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     token = serializers.CharField(help_text="Send it as: Authorization: Bearer …")
     return_code = serializers.CharField(help_text="For the person, to come back on any device")
-    next_step = serializers.ChoiceField(choices=STEPS)
+    next_step = serializers.ChoiceField(choices=STEPS, allow_null=True)
 
 
 class CodeSerializer(serializers.Serializer[Any]):
@@ -67,8 +72,9 @@ class ParticipantSerializer(serializers.ModelSerializer[Participant]):
         )  # fmt: skip
         read_only_fields = fields
 
-    def get_next_step(self, participant: Participant) -> str:
-        return participation.next_step(participant)
+    @extend_schema_field(serializers.ChoiceField(choices=STEPS, allow_null=True))
+    def get_next_step(self, participant: Participant) -> str | None:
+        return _next_step(participant)
 
     def get_shows_quotes(self, participant: Participant) -> bool:
         return participation.consent_of(participant).shows_quotes
@@ -82,9 +88,14 @@ class ParticipantChangeSerializer(serializers.Serializer[Any]):
     exit_answers = serializers.DictField(child=serializers.IntegerField(min_value=1, max_value=5), required=False)
     position_is_fair = serializers.BooleanField(required=False)
     position_comment = serializers.CharField(
-        max_length=participation.MOST_COMMENT, required=False, allow_blank=True, default=""
+        max_length=participation.MOST_COMMENT, required=False, allow_blank=True, help_text="Only with position_is_fair"
     )
     shows_quotes = serializers.BooleanField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if "position_comment" in attrs and "position_is_fair" not in attrs:
+            raise serializers.ValidationError({"position_is_fair": "Say whether it is fair, beside the comment."})
+        return attrs
 
 
 class ParticipantListView(APIView):
@@ -129,9 +140,8 @@ class ReturnView(APIView):
     def post(self, request: Request, slug: str) -> Response:
         serializer = CodeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        joined = participation.by_return_code(None, serializer.validated_data["code"])
-        if joined.participant.study.slug != slug:
-            raise Http404
+        study = get_object_or_404(Study, slug=slug)
+        joined = participation.by_return_code(study, serializer.validated_data["code"])
         return Response(_shown(joined))
 
 
@@ -149,7 +159,11 @@ class MeView(APIView):
         participant = _me(request)
         serializer = ParticipantChangeSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        told = serializer.validated_data
+        with transaction.atomic():  # all of it or nothing
+            self._change(participant, serializer.validated_data)
+        return Response(ParticipantSerializer(participant).data)
+
+    def _change(self, participant: Participant, told: dict[str, Any]) -> None:
         if "demographics" in told:
             participation.save_demographics(participant, told["demographics"])
         if "question" in told:
@@ -160,10 +174,9 @@ class MeView(APIView):
         if "exit_answers" in told:
             participation.save_exit_answers(participant, told["exit_answers"])
         if "position_is_fair" in told:
-            participation.save_position_answer(participant, told["position_is_fair"], told["position_comment"])
+            participation.save_position_answer(participant, told["position_is_fair"], told.get("position_comment", ""))
         if "shows_quotes" in told:
             participation.set_quotes_shown(participant, told["shows_quotes"])
-        return Response(ParticipantSerializer(participant).data)
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request) -> Response:
@@ -209,6 +222,7 @@ class FinishView(APIView):
     )
     def post(self, request: Request) -> Response:
         participant = _me(request)
+        participation.must_be_here(participant)
         if (step := participation.next_step(participant)) != "finish":
             raise Conflict("You are not through yet", f"Next comes: {step}.", next_step=step)
         participation.finish(participant)
@@ -221,13 +235,16 @@ def _me(request: Request) -> Participant:
     return participant
 
 
+def _next_step(participant: Participant) -> str | None:
+    return None if participant.withdrawn_at else participation.next_step(participant)
+
+
 def _shown(joined: participation.Joined) -> dict[str, Any]:
-    step = participation.next_step(joined.participant)
     return {
         "id": str(joined.participant.id),
         "token": joined.token,
         "return_code": joined.return_code,
-        "next_step": step,
+        "next_step": _next_step(joined.participant),
     }
 
 

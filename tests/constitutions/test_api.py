@@ -90,7 +90,15 @@ def test_annotated_pairs_answer_the_old_etag_once_a_comparison_is_gone(
 
 @pytest.mark.parametrize(
     ("accept", "kind"),
-    [("text/markdown", "text/markdown"), ("text/plain", "text/plain"), ("*/*", "application/json")],
+    [
+        ("text/markdown", "text/markdown"),
+        ("text/markdown, */*;q=0.8", "text/markdown"),
+        ("text/markdown;q=0.1, application/json", "application/json"),
+        ("text/markdown;q=0, application/json", "application/json"),
+        ("text/plain", "text/plain"),
+        ("text/html", "application/json"),
+        ("*/*", "application/json"),
+    ],
 )
 def test_the_form_can_be_asked_for_by_accept(
     version: ConstitutionVersion, client_of: ClientOf, accept: str, kind: str

@@ -9,6 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from core.models import User
+from elicitation import studies
 from elicitation.models import Annotation, Context, Participant, Study, UpgradeStory, WisdomVote
 from tests.people import Actor, card_of, story_between, value_in
 
@@ -33,6 +34,20 @@ def test_other_peoples_values_come_after_ones_own_card(participant: Participant,
     url = f"/api/v1/studies/{participant.study.slug}/draws/"
     refused = client_of(participant).post(url, {"kind": "picks"})
     assert refused.status_code == 403 and refused.data["type"] == "/problems/own-card-first"
+
+
+def test_optional_facts_about_oneself_do_not_stand_before_judging(
+    person: Participant, story: UpgradeStory, client_of: Clients
+) -> None:
+    studies.update_settings(person.study, {"demographics": [{"key": "age", "label": "Age", "choices": ["a", "b"]}]})
+    drawn = client_of(person).post(f"/api/v1/studies/{person.study.slug}/draws/", {"kind": "picks"})
+    assert drawn.status_code == 200 and drawn.data["values"]
+
+
+@pytest.mark.parametrize("table", ["values", "votes", "endorsements", "comparisons"])
+def test_an_empty_table_has_a_header(study: Study, facilitator: User, client_of: Clients, table: str) -> None:
+    empty = client_of(facilitator).get(f"/api/v1/studies/{study.slug}/{table}/?export=csv").content.decode()
+    assert empty.count("\n") == 1 and "," in empty
 
 
 def test_values_are_drawn_and_picked(person: Participant, story: UpgradeStory, client_of: Clients) -> None:

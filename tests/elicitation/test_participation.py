@@ -263,3 +263,41 @@ def test_a_token_that_is_not_known_is_told_so_everywhere(study: Study) -> None:
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION="Bearer fm_part_nonsense")
     assert client.get("/api/v1/studies/").status_code == 401
+
+
+def test_silence_is_no_leave_to_send_words_to_an_outside_model(study: Study) -> None:
+    body = {"consent_version": 1, "agrees": True}
+    for asked, expected in ((body, False), (body | {"uses_model": True}, True)):
+        joined = APIClient().post(f"/api/v1/studies/{study.slug}/participants/", asked).data
+        assert participation.consent_of(Participant.objects.get(id=joined["id"])).uses_model is expected
+
+
+def test_a_change_is_made_as_a_whole_or_not_at_all(
+    study: Study, participant: Participant, client_of: Callable[[Actor], APIClient]
+) -> None:
+    studies.update_settings(study, {"demographics": [{"key": "age", "label": "Age", "choices": ["young", "old"]}]})
+    told = {"demographics": {"age": "old"}, "question": 99}
+    assert client_of(participant).patch("/api/v1/participants/me/", told).status_code == 400
+    participant.refresh_from_db()
+    assert participant.demographics == {} and participant.demographics_at is None
+
+
+def test_a_comment_alone_is_not_passed_over(participant: Participant, client_of: Callable[[Actor], APIClient]) -> None:
+    refused = client_of(participant).patch("/api/v1/participants/me/", {"position_comment": "Too low."})
+    assert refused.status_code == 400 and refused.data["errors"][0]["field"] == "position_is_fair"
+
+
+def test_a_code_of_another_study_answers_as_one_that_nobody_has(other_study: Study, participant: Participant) -> None:
+    url = f"/api/v1/studies/{other_study.slug}/participants/return/"
+    foreign = APIClient().post(url, {"code": participant.return_code})  # type: ignore[attr-defined]
+    unknown = APIClient().post(url, {"code": "AAAA-BBBB-CCCC"})
+    assert foreign.status_code == unknown.status_code == 404 and foreign.data == unknown.data
+
+
+def test_nothing_comes_next_for_someone_who_left(
+    participant: Participant, client_of: Callable[[Actor], APIClient]
+) -> None:
+    client = client_of(participant)
+    assert client.delete("/api/v1/participants/me/").status_code == 204
+    assert client.get("/api/v1/participants/me/").data["next_step"] is None
+    assert client.post("/api/v1/participants/me/finish/").status_code == 410
