@@ -120,6 +120,8 @@ class PullView(APIView):
 
     permission_classes = (HasScope,)
     queries = ("export",)
+    also_served = ("text/markdown", "text/plain")
+    is_pull = True
 
     @extend_schema(parameters=[EXPORT], responses={200: OpenApiTypes.OBJECT, 304: None})
     def get(self, request: Request, slug: str, number: int | None = None) -> HttpResponseBase:
@@ -138,7 +140,7 @@ class PullView(APIView):
             sha256=sha256,
             export=form,
             content_type=FORMS[form].content_type,
-            last_modified=version.published_at,
+            last_modified=None if form == "annotated-pairs" else version.published_at,
             immutable=number is not None and form != "annotated-pairs",
         )
         response["X-Constitution-Version"] = str(version.number)

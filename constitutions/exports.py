@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from constitutions.extraction import answers_behind
 from constitutions.models import ConstitutionVersion, PrincipleEvidence
 from constitutions.publishing import version_body
+from core.canonical import unchanged
 from elicitation.comparison_formats import AnnotationRow, AnnotatorRow, Written, write_pairs
 from elicitation.models import Annotator
 
@@ -26,7 +27,7 @@ def export(version: ConstitutionVersion, form: str) -> str:
 
 
 def _json(version: ConstitutionVersion) -> str:
-    return version.body
+    return unchanged(version.body, version.sha256)
 
 
 def _markdown(version: ConstitutionVersion) -> str:

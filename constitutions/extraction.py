@@ -19,7 +19,7 @@ from constitutions.algorithms.selection import SelectionRules, Test, Tested, ori
 from constitutions.from_graph import GraphPrinciple, principles_of
 from constitutions.judges import Candidate, Judgement, judge_named
 from constitutions.models import Extraction, PrincipleEvidence
-from core.canonical import canonical_bytes, sha256_of
+from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.models import User
 from elicitation.comparisons import answers_given, majority_of
 from elicitation.models import Annotation, Comparison, Dataset, Participant, Study
@@ -117,7 +117,7 @@ def annotations_until(dataset: Dataset, moment: datetime | None = None) -> int:
 
 def body_of(extraction: Extraction) -> dict[str, Any]:
     """Return an extraction's body as it was hashed."""
-    body: dict[str, Any] = json.loads(extraction.body)
+    body: dict[str, Any] = json.loads(unchanged(extraction.body, extraction.sha256))
     return body
 
 

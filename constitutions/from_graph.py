@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from core.canonical import unchanged
 from elicitation.deduplication import projection
 from elicitation.models import CanonicalValue, Participant, ValueMember, WisdomVote
 from graphs.models import GraphSnapshot
@@ -29,7 +30,7 @@ def principles_of(snapshot: GraphSnapshot) -> list[GraphPrinciple]:
 
     A value that wins in several contexts gives one principle that names them all.
     """
-    body = json.loads(snapshot.body)
+    body = json.loads(unchanged(snapshot.body, snapshot.sha256))
     values = {value["number"]: value for value in body["values"]}
     in_context = [w for w in body["winners"] if w["context"] is not None and w["value"] in values]
     overall = [w for w in body["winners"] if w["context"] is None and w["value"] in values]

@@ -16,7 +16,7 @@ from constitutions.models import (
     Extraction,
     PrincipleEvidence,
 )
-from core.canonical import canonical_bytes, sha256_of
+from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.code_version import code_version
 from core.models import User
 from core.problems import Conflict
@@ -119,7 +119,7 @@ _TAKEN_OVER = (
 
 def version_body(version: ConstitutionVersion) -> dict[str, Any]:
     """Return a version's body as it was hashed."""
-    body: dict[str, Any] = json.loads(version.body)
+    body: dict[str, Any] = json.loads(unchanged(version.body, version.sha256))
     return body
 
 

@@ -12,7 +12,7 @@ class VersionSerializer(serializers.ModelSerializer[ConstitutionVersion]):
     """What stands beside a version's hashed body."""
 
     url = serializers.SerializerMethodField()
-    parent = serializers.SlugRelatedField[Any](slug_field="number", read_only=True)  # type: ignore[assignment]
+    parent = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)  # type: ignore[assignment]
     evidence_withdrawn = serializers.SerializerMethodField(help_text="Whether someone took back evidence since")
 
     class Meta:
@@ -33,8 +33,8 @@ class ConstitutionSerializer(serializers.ModelSerializer[Constitution]):
 
     url = serializers.SerializerMethodField()
     latest = serializers.SerializerMethodField()
-    study = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
-    dataset = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    study = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
+    dataset = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
     versions = serializers.SerializerMethodField()
 
     class Meta:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.throttling import BaseThrottle
@@ -55,6 +55,9 @@ class HasScope(BasePermission):
     """A key may read with `read` and change with `write`, or with the view's own `required_scope`."""
 
     message = "This key lacks the scope for that."
+    schemes: ClassVar[tuple[str, ...] | None] = (
+        None  # who may ask, in the words of the API's description; None: everyone
+    )
 
     def has_permission(self, request: Any, view: Any) -> bool:
         caller = caller_of(request)
@@ -67,6 +70,7 @@ class IsFacilitator(HasScope):
     """Someone with an account, signed in or through a key."""
 
     message = "Sign in, or send an API key."
+    schemes: ClassVar[tuple[str, ...]] = ("apiKey", "cookieAuth")
 
     def has_permission(self, request: Any, view: Any) -> bool:
         return caller_of(request).user is not None and super().has_permission(request, view)
@@ -76,6 +80,7 @@ class IsParticipant(BasePermission):
     """Someone who takes part, with the token that joining gave."""
 
     message = "Send the token that you got when you joined."
+    schemes = ("participantToken",)
 
     def has_permission(self, request: Any, view: Any) -> bool:
         return caller_of(request).participant is not None

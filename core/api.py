@@ -109,6 +109,7 @@ class NotThroughAKey(IsFacilitator):
     """Keys are managed by people who signed in: a key can't make another key."""
 
     message = "Sign in for that; a key can't manage keys."
+    schemes = ("cookieAuth",)
 
     def has_permission(self, request: Any, view: Any) -> bool:
         return caller_of(request).key is None and super().has_permission(request, view)

@@ -6,6 +6,10 @@ import math
 import unicodedata
 from typing import Any
 
+from django.utils.translation import gettext as _
+
+from core.problems import Problem
+
 PLACES = 12
 
 
@@ -21,6 +25,19 @@ def canonical_bytes(body: Any) -> bytes:
 def sha256_of(body: Any) -> str:
     """Return the hexadecimal SHA-256 of the canonical bytes of `body`."""
     return hashlib.sha256(canonical_bytes(body)).hexdigest()
+
+
+def unchanged(body: str, sha256: str) -> str:
+    """Return a stored body if it is still what was hashed. Raises Problem for one that was tampered with: better nothing than
+    that, since others rely on the hash."""
+    if hashlib.sha256(body.encode()).hexdigest() != sha256:
+        raise Problem(
+            500,
+            "damaged",
+            _("This is not what was published"),
+            _("It no longer matches its SHA-256, so it is not served. Those who run this site can restore it."),
+        )
+    return body
 
 
 def _plain(value: Any) -> Any:

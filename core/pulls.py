@@ -17,7 +17,7 @@ def pull(
     sha256: str,
     export: str,
     content_type: str,
-    last_modified: datetime,
+    last_modified: datetime | None,
     public: bool = True,
     immutable: bool = False,
     filename: str = "",
@@ -26,15 +26,17 @@ def pull(
 
     The ETag is the hash of the published content and the form, since one content has several forms. `immutable` says
     that this address will never answer anything else (a pinned version); a draft is not `public`: only its reader's
-    own cache may keep it.
+    own cache may keep it. Without `last_modified` the ETag alone tells whether it changed.
     """
     etag = quote_etag(f"sha256:{sha256}" + ("" if export == "json" else f";{export}"))
     # REST framework hands its own request to views; Django's helpers want the one below it.
     plain: Any = getattr(request, "_request", request)
-    unchanged = get_conditional_response(plain, etag=etag, last_modified=int(last_modified.timestamp()))
+    moment = int(last_modified.timestamp()) if last_modified else None
+    unchanged = get_conditional_response(plain, etag=etag, last_modified=moment)
     response = unchanged if unchanged is not None else HttpResponse(make_body(), content_type=content_type)
     response["ETag"] = etag
-    response["Last-Modified"] = http_date(last_modified.timestamp())
+    if moment is not None:
+        response["Last-Modified"] = http_date(moment)
     reach = "public" if public else "private"
     response["Cache-Control"] = f"{reach}, max-age=31536000, immutable" if immutable else f"{reach}, no-cache"
     if filename and unchanged is None:

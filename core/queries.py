@@ -33,6 +33,13 @@ class Pages(PageNumberPagination):
         except NotFound:
             raise Problem(404, "no-such-page", "There is no such page", "Follow `next` from the first page.") from None
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        """Describe both queries with their bounds."""
+        found: list[dict[str, Any]] = super().get_schema_operation_parameters(view)
+        for parameter, most in zip(found, (LARGEST_PAGE, self.max_page_size), strict=True):
+            parameter["schema"] |= {"minimum": 1, "maximum": most}
+        return found
+
     def get_page_size(self, request: Any) -> int | None:
         return whole_number(request, "page_size", self.max_page_size) or self.page_size
 
@@ -105,8 +112,10 @@ class KnownQueries:
 
 
 def known_queries(view: Any, method: str) -> set[str] | None:
-    """Return the names that a view reads from its address, or None for a view that is not ours."""
+    """Return the names that a view reads from its address, or None where it is not ours to say."""
     if view is None or view.__module__.startswith("drf_spectacular"):
+        return None
+    if method == "OPTIONS" or not hasattr(view, method.lower()):  # what is not done here is told as that
         return None
     if method not in ("GET", "HEAD"):
         return set()

@@ -31,7 +31,7 @@ class DatasetSerializer(serializers.ModelSerializer[Dataset]):
     """A dataset and what is in it."""
 
     comparisons = serializers.IntegerField(source="comparison_count", read_only=True)
-    study = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    study = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
 
     class Meta:
         model = Dataset

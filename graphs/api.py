@@ -105,6 +105,8 @@ class GraphView(APIView):
     permission_classes = (HasScope,)
     content_negotiation_class = AnyForm
     queries = ("export",)
+    also_served = ("application/xml", "text/csv")
+    is_pull = True
 
     @extend_schema(parameters=[EXPORT], responses={200: OpenApiTypes.OBJECT, 304: None})
     def get(self, request: Request, slug: str, graph: str = "latest") -> HttpResponseBase:

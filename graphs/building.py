@@ -14,7 +14,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from core.canonical import canonical_bytes, sha256_of
+from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.code_version import code_version
 from core.models import User
 from core.numbers import next_number
@@ -290,5 +290,5 @@ def waiting_votes(snapshot: GraphSnapshot) -> int:
 
 def body_of(snapshot: GraphSnapshot) -> dict[str, Any]:
     """Return a snapshot's body as it was hashed."""
-    body: dict[str, Any] = json.loads(snapshot.body)
+    body: dict[str, Any] = json.loads(unchanged(snapshot.body, snapshot.sha256))
     return body

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import networkx as nx
 from networkx.readwrite import json_graph
 
+from core.canonical import unchanged
 from core.spreadsheet import safe_cell
 from elicitation.models import CanonicalValue
 from graphs.algorithms.tally import EdgeTally, entropy, net_support
@@ -34,7 +35,7 @@ def export(snapshot: GraphSnapshot, form: str) -> str:
 
 
 def _folkmoot(snapshot: GraphSnapshot) -> str:
-    return snapshot.body
+    return unchanged(snapshot.body, snapshot.sha256)
 
 
 def _mge(snapshot: GraphSnapshot) -> str:

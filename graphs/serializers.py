@@ -12,7 +12,9 @@ class GraphSerializer(serializers.ModelSerializer[GraphSnapshot]):
 
     url = serializers.SerializerMethodField()
     study = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
-    published_at = serializers.DateTimeField(source="publication.published_at", read_only=True, default=None)
+    published_at = serializers.DateTimeField(
+        source="publication.published_at", read_only=True, allow_null=True, default=None
+    )
 
     class Meta:
         model = GraphSnapshot

@@ -24,8 +24,8 @@ class ReportSerializer(serializers.ModelSerializer[Report]):
     """A report in a list; its body is at `url`."""
 
     url = serializers.HyperlinkedIdentityField(view_name="report", lookup_field="pk")
-    study = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
-    dataset = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True)
+    study = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
+    dataset = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
 
     class Meta:
         model = Report

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 from pydantic import BaseModel
 from pydantic import ValidationError as BadParameters
 
-from core.canonical import canonical_bytes, sha256_of
+from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.models import User
 from elicitation.models import Dataset, Study
 from reports.models import Report
@@ -66,5 +66,5 @@ def read_parameters(kind: str, params: dict[str, Any]) -> BaseModel:
 
 def body_of(report: Report) -> dict[str, Any]:
     """Return a report's body as it was hashed."""
-    body: dict[str, Any] = json.loads(report.body)
+    body: dict[str, Any] = json.loads(unchanged(report.body, report.sha256))
     return body

@@ -1,6 +1,6 @@
 """REST for a study's comparisons: which of two texts is better? Those who run the study add pairs, people judge them."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
@@ -54,6 +54,7 @@ class StudyComparisonListView(DownloadableList[Comparison]):
     serializer_class = PairSerializer
     queryset = Comparison.objects.none()
     file_name = "comparisons"
+    schemes: ClassVar[dict[str, tuple[str, ...]]] = {"GET": ("apiKey", "cookieAuth", "participantToken")}
 
     def get_permissions(self) -> list[Any]:
         is_person = self.request.method == "GET" and caller_of(self.request).participant is not None

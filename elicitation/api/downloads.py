@@ -30,6 +30,7 @@ class DownloadableList(generics.ListAPIView[Row]):
 
     file_name: ClassVar[str]
     queries = ("export",)
+    also_served = tuple(form.partition(";")[0] for form in FORMS.values())
 
     @extend_schema(parameters=[EXPORT])
     def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]

@@ -60,7 +60,7 @@ class ParticipantSerializer(serializers.ModelSerializer[Participant]):
     """What the study keeps about you beside your talk, card and answers."""
 
     study = serializers.SlugRelatedField(slug_field="slug", read_only=True)  # type: ignore[var-annotated]
-    question = serializers.SlugRelatedField(slug_field="number", read_only=True)  # type: ignore[var-annotated]
+    question = serializers.SlugRelatedField(slug_field="number", read_only=True, allow_null=True)  # type: ignore[var-annotated]
     next_step = serializers.SerializerMethodField()
     shows_quotes = serializers.SerializerMethodField()
 

@@ -162,12 +162,12 @@ class StudyListView(generics.ListAPIView[Study]):
 
 
 class StudyView(APIView):
-    """One study, by its address."""
+    """One study, by its address. Those who run it also get all settings, what is `missing` before it opens, and `advice`."""
 
     def get_permissions(self) -> list[Any]:
         return [HasScope() if self.request.method in SAFE_METHODS else IsFacilitator()]
 
-    @extend_schema(responses=RunStudySerializer)
+    @extend_schema(responses=StudySerializer)
     def get(self, request: Request, slug: str) -> Response:
         caller = caller_of(request)
         study = get_object_or_404(Study.objects.shown_to(caller), slug=slug)

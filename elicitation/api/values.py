@@ -27,7 +27,7 @@ class ShownValueSerializer(serializers.ModelSerializer[CanonicalValue]):
 class ValueSerializer(ShownValueSerializer):
     """A value with how many people hold it. One that was merged into another counts as that: its holders are there."""
 
-    question = serializers.SlugRelatedField[Any](slug_field="number", read_only=True)
+    question = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)
     holders = serializers.SerializerMethodField()
 
     class Meta(ShownValueSerializer.Meta):

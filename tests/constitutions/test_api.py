@@ -10,6 +10,7 @@ from constitutions.extraction import extract
 from constitutions.models import Constitution, ConstitutionVersion
 from constitutions.publishing import publish, version_body
 from constitutions.tasks import extract_constitution
+from core.append_only import erasing
 from core.jobs import perform
 from core.models import Job, User
 from elicitation.models import Comparison, Dataset
@@ -67,6 +68,24 @@ def test_the_etag_of_every_form_gives_304(version: ConstitutionVersion, client_o
     tag = client.get(address)["ETag"]
     answer = client.get(address, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.content) == (304, b"")
+
+
+@pytest.mark.parametrize("form", ["json", "markdown", "prompt"])
+def test_a_version_that_was_tampered_with_is_not_served(
+    version: ConstitutionVersion, client_of: ClientOf, form: str
+) -> None:
+    with erasing():
+        ConstitutionVersion.objects.update(body=version.body.replace('"seed":0', '"seed":1'))
+    answer = client_of(None).get(f"{ADDRESS}lists/versions/1/?export={form}")
+    assert answer.status_code == 500 and answer.json()["type"] == "/problems/damaged"
+
+
+def test_annotated_pairs_go_by_their_etag_alone_since_people_may_take_theirs_back(
+    version: ConstitutionVersion, client_of: ClientOf
+) -> None:
+    address = f"{ADDRESS}lists/versions/1/?export=annotated-pairs"
+    later = client_of(None).get(address, headers={"If-Modified-Since": "Fri, 01 Jan 2100 00:00:00 GMT"})
+    assert later.status_code == 200 and "Last-Modified" not in later
 
 
 def test_a_new_version_answers_the_old_etag_of_latest(

@@ -4,6 +4,7 @@ What someone may not see is a 404, the same as what is not there. The table says
 request is taken up: whatever is said to its empty body), 401, 403 or 404.
 """
 
+import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -149,11 +150,11 @@ def world(
     dataset = Dataset.objects.create(slug="set", title="Set", study=study)
     Comparison.objects.create(dataset=dataset, number=1, text_a="a", text_b="b")
     counts = dict.fromkeys(("vote_count", "voter_count", "value_count", "edge_count"), 0)
-    hashes = {"sha256": "0" * 64, "inputs_sha256": "0" * 64}
+    hashes = {"sha256": hashlib.sha256(EMPTY_GRAPH.encode()).hexdigest(), "inputs_sha256": "0" * 64}
     GraphSnapshot.objects.create(study=study, number=1, mode="robust", body=EMPTY_GRAPH, **hashes, **counts)
     Constitution.objects.create(slug="rules", title="Rules", study=study)
     job = Job.objects.create(kind="graphs.build", inputs_sha256="0", scope_key=study.scope_key)
-    report = Report.objects.create(kind="funnel", study=study, body="{}")
+    report = Report.objects.create(kind="funnel", study=study, body="{}", sha256=hashlib.sha256(b"{}").hexdigest())
     actors = {
         "nobody": None, "participant": participant, "other": other_participant, "outsider": join(other_study),
         "owner": facilitator, "viewer": viewer, "stranger": stranger,

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.canonical import canonical_bytes, sha256_of
+from core.canonical import canonical_bytes, sha256_of, unchanged
+from core.problems import Problem
 
 BODIES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -40,3 +41,11 @@ def test_what_json_does_not_know_is_refused(value: object) -> None:
 def test_the_same_body_gives_the_same_bytes(body: object) -> None:
     with contextlib.suppress(UnicodeEncodeError):  # lone surrogates never pass the text gate
         assert canonical_bytes(body) == canonical_bytes(body)
+
+
+def test_a_stored_body_is_read_only_while_it_is_what_was_hashed() -> None:
+    body = canonical_bytes({"a": 1}).decode()
+    assert unchanged(body, sha256_of({"a": 1})) == body
+    with pytest.raises(Problem) as caught:
+        unchanged(body.replace("1", "2"), sha256_of({"a": 1}))
+    assert caught.value.name == "damaged"

@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from core.append_only import erasing
 from core.jobs import perform
 from core.models import Job, User
 from elicitation.models import CanonicalValue, Participant, Study
@@ -42,6 +43,16 @@ def address(study: Study, rest: str = "") -> str:
 
 
 # pulling
+
+
+@pytest.mark.parametrize("form", ["folkmoot", "mge", "node-link", "graphml", "csv"])
+def test_a_snapshot_that_was_tampered_with_is_not_served(
+    study: Study, published: GraphSnapshot, client_of: ClientOf, form: str
+) -> None:
+    with erasing():
+        GraphSnapshot.objects.update(body=published.body.replace("Letting go", "Holding on"))
+    answer = client_of(None).get(address(study, f"latest/?export={form}"))
+    assert answer.status_code == 500 and answer.json()["type"] == "/problems/damaged"
 
 
 def test_anyone_may_pull_what_is_published_and_its_bytes_have_the_hash(
