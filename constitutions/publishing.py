@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from constitutions.extraction import annotations_until, body_of
@@ -128,12 +129,14 @@ def notice_withdrawals(version: ConstitutionVersion) -> bool:
     if EvidenceWithdrawal.objects.filter(version=version).exists():
         return True
     told = version_body(version)
-    there = PrincipleEvidence.objects.filter(extraction=version.extraction)
-    gone = any(
-        there.filter(principle=p["id"]).exclude(vote=None).count() < p["evidence"].get("votes", 0)
-        or there.filter(principle=p["id"]).exclude(comparison=None).count() < p["evidence"].get("comparisons", 0)
-        for p in told["principles"]
-    )
+    rows = PrincipleEvidence.objects.filter(extraction=version.extraction).order_by()
+    counted = rows.values_list("principle").annotate(Count("vote"), Count("comparison"))
+    there = {principle: (votes, comparisons) for principle, votes, comparisons in counted}
+    gone = False
+    for principle in told["principles"]:
+        votes, comparisons = there.get(principle["id"], (0, 0))
+        evidence = principle["evidence"]
+        gone |= votes < evidence.get("votes", 0) or comparisons < evidence.get("comparisons", 0)
     if dataset := version.extraction.dataset:
         gone |= annotations_until(dataset, version.extraction.created_at) < told["comparisons"]["annotations"]
     if gone:

@@ -117,7 +117,7 @@ def begin_interview(participant: Participant, question: Question, *, llm: LLM | 
 def transcript(interview: Interview) -> list[Turn]:
     """Return the talk as it counts: without an answer that was changed later, and without what was said to that."""
     counted: list[Turn] = []
-    for turn in interview.turns.order_by("number"):
+    for turn in interview.turns.all():  # in their order, and no new query where a list fetched them before
         if turn.replaces_id is not None:
             place = next((i for i, known in enumerate(counted) if known.id == turn.replaces_id), len(counted))
             counted = counted[:place]

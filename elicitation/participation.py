@@ -60,7 +60,7 @@ def open_invitation(study: Study) -> Invitation:
     """Return whether people can join the study now. What it says can be outrun by others who join: `join` decides."""
     if study.state != Study.State.OPEN:
         return Invitation(False, _not_open(study.state))
-    if study.consent_texts.first() is None:
+    if not study.consent_texts.all():
         return Invitation(False, _("The study has no consent text yet."))
     if _is_full(study):
         return Invitation(False, _("Enough people have joined. Thank you for wanting to take part."))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Prefetch, QuerySet
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -14,7 +14,18 @@ from core.access import IsParticipant, caller_of
 from core.problems import Problem
 from elicitation import draws, participation, picks
 from elicitation.api.values import ShownValueSerializer
-from elicitation.models import Draw, DrawItem, Participant, WisdomVote
+from elicitation.models import Draw, DrawItem, Exposure, Participant, WisdomVote
+
+
+def shown_draws() -> QuerySet[Draw]:
+    """Return draws with all that is told of them, in as many queries for many as for one."""
+    votes = Prefetch("votes", WisdomVote.objects.current(), to_attr="newest_votes")
+    items = DrawItem.objects.select_related("story__context", "story__from_value", "story__to_value")
+    exposures = Exposure.objects.select_related("value")
+    return Draw.objects.prefetch_related(
+        Prefetch("exposures", exposures.order_by("position")),
+        Prefetch("items", items.prefetch_related(votes).order_by("position")),
+    )
 
 
 class StorySerializer(serializers.Serializer[Any]):
@@ -35,8 +46,8 @@ class StorySerializer(serializers.Serializer[Any]):
 
     @extend_schema_field(serializers.ChoiceField(choices=WisdomVote.Answer.choices, allow_null=True))
     def get_answer(self, item: DrawItem) -> str | None:
-        vote = WisdomVote.objects.current().filter(draw_item=item).first()
-        return vote.answer if vote else None
+        newest = item.newest_votes  # type: ignore[attr-defined]
+        return newest[0].answer if newest else None
 
     def get_is_skipped(self, item: DrawItem) -> bool:
         return item.skipped_at is not None
@@ -55,13 +66,11 @@ class DrawSerializer(serializers.ModelSerializer[Draw]):
 
     @extend_schema_field(ShownValueSerializer(many=True))
     def get_values(self, draw: Draw) -> Any:
-        shown = draw.exposures.select_related("value").order_by("position")
-        return ShownValueSerializer([exposure.value for exposure in shown], many=True).data
+        return ShownValueSerializer([exposure.value for exposure in draw.exposures.all()], many=True).data
 
     @extend_schema_field(StorySerializer(many=True))
     def get_stories(self, draw: Draw) -> Any:
-        related = ("story__context", "story__from_value", "story__to_value")
-        return StorySerializer(draw.items.select_related(*related).order_by("position"), many=True).data
+        return StorySerializer(draw.items.all(), many=True).data
 
 
 class DrawingSerializer(serializers.Serializer[Any]):
@@ -80,7 +89,7 @@ class DrawListView(generics.ListAPIView[Draw]):
 
     def get_queryset(self) -> QuerySet[Draw]:
         me = participant_in(self.request, self.kwargs["slug"])
-        return Draw.objects.filter(participant=me).order_by("created_at", "id")
+        return shown_draws().filter(participant=me).order_by("created_at", "id")
 
     @extend_schema(request=DrawingSerializer, responses=DrawSerializer)
     def post(self, request: Request, slug: str) -> Response:
@@ -94,7 +103,7 @@ class DrawListView(generics.ListAPIView[Draw]):
         draw = picks.draw_values(me) if is_picks else draws.draw_stories(me)
         for item in draw.items.all():
             draws.mark_shown(item)
-        return Response(DrawSerializer(draw).data)
+        return Response(DrawSerializer(shown_draws().get(id=draw.id)).data)
 
 
 def participant_in(request: Any, slug: str) -> Participant:

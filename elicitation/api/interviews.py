@@ -96,7 +96,7 @@ class InterviewListView(generics.ListAPIView[Interview]):
     queryset = Interview.objects.none()
 
     def get_queryset(self) -> QuerySet[Interview]:
-        return own_interviews(self.request)
+        return own_interviews(self.request).prefetch_related("turns")
 
     @extend_schema(request=BeginSerializer, responses={201: InterviewSerializer})
     def post(self, request: Request) -> Response:

@@ -59,15 +59,16 @@ class StudySerializer(serializers.ModelSerializer[Study]):
 
     @extend_schema_field(QuestionSerializer(many=True))
     def get_questions(self, study: Study) -> Any:
-        return QuestionSerializer(study.questions.filter(is_archived=False).order_by("number"), many=True).data
+        asked = [question for question in study.questions.all() if not question.is_archived]
+        return QuestionSerializer(asked, many=True).data
 
     @extend_schema_field(serializers.ListField(child=serializers.CharField()))
     def get_contexts(self, study: Study) -> list[str]:
-        return list(study.contexts.order_by("number").values_list("text", flat=True))
+        return [context.text for context in study.contexts.all()]
 
     @extend_schema_field(ConsentTextSerializer(allow_null=True))
     def get_consent(self, study: Study) -> Any:
-        newest = study.consent_texts.order_by("version").last()
+        newest = max(study.consent_texts.all(), key=lambda text: text.version, default=None)
         return ConsentTextSerializer(newest).data if newest else None
 
     @extend_schema_field(serializers.DictField())
@@ -149,7 +150,8 @@ class StudyListView(generics.ListAPIView[Study]):
         return [IsFacilitator() if self.request.method == "POST" else HasScope()]
 
     def get_queryset(self) -> QuerySet[Study]:
-        return Study.objects.shown_to(caller_of(self.request))
+        shown = Study.objects.shown_to(caller_of(self.request))
+        return shown.prefetch_related("questions", "contexts", "consent_texts")
 
     @extend_schema(request=NewStudySerializer, responses={201: RunStudySerializer})
     def post(self, request: Request) -> Response:

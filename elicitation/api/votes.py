@@ -13,7 +13,7 @@ from rest_framework.response import Response
 from core.access import IsFacilitator, IsParticipant, caller_of
 from elicitation import draws, votes
 from elicitation.api.downloads import DownloadableList
-from elicitation.api.draws import DrawSerializer, participant_in
+from elicitation.api.draws import DrawSerializer, participant_in, shown_draws
 from elicitation.models import DrawItem, Participant, Study, WisdomVote
 
 
@@ -75,7 +75,7 @@ class VoteListView(DownloadableList[WisdomVote]):
         item = get_object_or_404(own, story__number=told["story"])
         if told["skip"]:
             draws.skip(item)
-            return Response(DrawSerializer(item.draw).data)
+            return Response(DrawSerializer(shown_draws().get(id=item.draw_id)).data)
         vote = votes.cast_wisdom_vote(me, item, answer=told["answer"], comment=told["comment"])
         return Response(VoteSerializer(vote).data, status=status.HTTP_201_CREATED)
 
