@@ -76,6 +76,16 @@ class IsFacilitator(HasScope):
         return caller_of(request).user is not None and super().has_permission(request, view)
 
 
+class MakesNew(IsFacilitator):
+    """Someone who makes what there was not: a study, say. A key that is limited to one study can't."""
+
+    message = "This can't be done with a key that is limited to one study or dataset, or that lacks the scope."
+
+    def has_permission(self, request: Any, view: Any) -> bool:
+        key = caller_of(request).key
+        return (key is None or not key.limited_to) and super().has_permission(request, view)
+
+
 class IsParticipant(BasePermission):
     """Someone who takes part, with the token that joining gave."""
 

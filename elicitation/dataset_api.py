@@ -12,12 +12,13 @@ from django.urls import path
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import generics, serializers, status
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.access import HasScope, IsFacilitator, caller_of
+from core.access import HasScope, IsFacilitator, MakesNew, caller_of
 from core.problems import MOST_FILE_BYTES, Problem
 from elicitation.comparison_formats import FORMATS
 from elicitation.comparisons import export_comparisons, import_comparisons
@@ -118,6 +119,8 @@ class ComparisonListView(generics.ListAPIView[Comparison]):
         known = Dataset.objects.filter(slug=slug).first()
         if known is not None:
             get_object_or_404(Dataset.objects.run_by(caller, change=True), slug=slug)
+        elif not MakesNew().has_permission(request, self):
+            raise PermissionDenied(MakesNew.message)
         serializer = ComparisonUpload(data=request.data)
         serializer.is_valid(raise_exception=True)
         upload, form = serializer.validated_data["file"], serializer.validated_data["format"]

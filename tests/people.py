@@ -173,18 +173,17 @@ def card_of(
 def value_in(
     study: Study, *, title: str = "Care", policies: Sequence[str] = ("SIGNS that someone is not heard",), **fields: Any
 ) -> CanonicalValue:
-    return CanonicalValue.objects.create(
-        study=study, number=next_number(CanonicalValue, study=study), title=title, policies=list(policies), **fields
-    )
+    fields = {"number": next_number(CanonicalValue, study=study)} | fields
+    return CanonicalValue.objects.create(study=study, title=title, policies=list(policies), **fields)
 
 
 def story_between(
     study: Study, from_value: CanonicalValue, to_value: CanonicalValue, context: Context, **fields: Any
 ) -> UpgradeStory:
-    fields = {"origin": UpgradeStory.Origin.PAIR, "state": UpgradeStory.State.APPROVED} | fields
+    number = next_number(UpgradeStory, study=study)
+    fields = {"number": number, "origin": UpgradeStory.Origin.PAIR, "state": UpgradeStory.State.APPROVED} | fields
     return UpgradeStory.objects.create(
         study=study,
-        number=next_number(UpgradeStory, study=study),
         from_value=from_value,
         to_value=to_value,
         context=context,

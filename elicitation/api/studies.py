@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from core.access import HasScope, IsFacilitator, caller_of
+from core.access import HasScope, IsFacilitator, MakesNew, caller_of
 from elicitation import participation, studies
 from elicitation.api.participation import CodeSerializer
 from elicitation.models import ConsentText, Study, StudyMembership
@@ -147,7 +147,7 @@ class StudyListView(generics.ListAPIView[Study]):
     queryset = Study.objects.none()
 
     def get_permissions(self) -> list[Any]:
-        return [IsFacilitator() if self.request.method == "POST" else HasScope()]
+        return [MakesNew() if self.request.method == "POST" else HasScope()]
 
     def get_queryset(self) -> QuerySet[Study]:
         shown = Study.objects.shown_to(caller_of(self.request))
@@ -229,7 +229,7 @@ class StudyInvitationView(APIView):
 class InvitationView(APIView):
     """Use a code that someone gave you, to run their study with them."""
 
-    permission_classes = (IsFacilitator,)
+    permission_classes = (MakesNew,)
     throttle_scope = "return"
 
     @extend_schema(request=CodeSerializer, responses={201: MembershipSerializer})

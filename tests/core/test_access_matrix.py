@@ -11,36 +11,41 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from constitutions.models import Constitution
 from core import api_keys
 from core.models import ApiKey, Job, User
-from elicitation import cards, interviews, studies
-from elicitation.models import Comparison, Dataset, Participant, Study
+from elicitation import cards, interviews, studies, withdrawal
+from elicitation.models import Comparison, Dataset, Participant, Study, StudyMembership
 from graphs.models import GraphSnapshot
 from reports.models import Report
-from tests.people import client_for, join
+from tests.people import client_for, join, make_study, story_between, value_in
 
 pytestmark = pytest.mark.django_db
 
 IN = 200
 ROLES = (
-    "nobody", "participant", "other", "outsider", "owner", "viewer", "stranger", "reader", "writer", "revoked",
+    "nobody", "participant", "other", "outsider", "left", "owner", "viewer", "stranger", "reader", "writer", "limited",
+    "expired", "revoked",
 )  # fmt: skip
 
 
 def who(**status: int) -> dict[str, int]:
-    """Return the answer for each role; a revoked key is told so everywhere. `people`, `users` and `keys` stand for all."""
+    """Return the answer for each role; a key that ended is told so everywhere, and one that is limited to another study sees
+    what a stranger sees. `people`, `users` and `keys` stand for all. `left` took everything back."""
     groups = {
-        "people": ("participant", "other", "outsider"),
+        "people": ("participant", "other", "outsider", "left"),
         "users": ("owner", "viewer", "stranger"),
         "keys": ("reader", "writer"),
     }
-    answers = {"revoked": 401}
+    answers = {"revoked": 401, "expired": 401}
     for name, code in status.items():
         answers |= dict.fromkeys(groups.get(name, (name,)), code)
+    answers.setdefault("limited", answers["stranger"])
     assert set(answers) == set(ROLES)
     return answers
 
@@ -48,16 +53,19 @@ def who(**status: int) -> dict[str, int]:
 EVERYONE = who(nobody=IN, people=IN, users=IN, keys=IN)
 ACCOUNT = who(nobody=401, people=403, users=IN, keys=IN)
 ACCOUNT_CHANGE = ACCOUNT | {"reader": 403}
-SIGNED_IN = who(nobody=401, people=403, users=IN, keys=403)
+MAKES_NEW = ACCOUNT_CHANGE | {"limited": 403}
+SIGNED_IN = who(nobody=401, people=403, users=IN, keys=403, limited=403)
 RUNS = who(nobody=401, people=403, owner=IN, viewer=IN, stranger=404, keys=IN)
 CHANGES = RUNS | {"viewer": 404, "reader": 403}
-SEES = who(nobody=404, participant=IN, other=IN, outsider=404, owner=IN, viewer=IN, stranger=404, keys=IN)
-UNPUBLISHED = SEES | {"participant": 404, "other": 404}
+SEES = who(
+    nobody=404, participant=IN, other=IN, left=IN, outsider=404, owner=IN, viewer=IN, stranger=404, keys=IN
+)  # fmt: skip
+UNPUBLISHED = SEES | {"participant": 404, "other": 404, "left": 404}
 NOT_THERE = who(nobody=404, people=404, users=404, keys=404)
 PERSON = who(nobody=401, people=IN, users=403, keys=403)
-OWN = PERSON | {"other": 404, "outsider": 404}
+OWN = PERSON | {"other": 404, "outsider": 404, "left": 404}
 TAKES_PART = PERSON | {"outsider": 404}
-JOINS = EVERYONE | {"reader": 403, "writer": 403}
+JOINS = EVERYONE | {"reader": 403, "writer": 403, "limited": 403}
 
 MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "": {"get": EVERYONE},
@@ -70,14 +78,14 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
         "get": SIGNED_IN | {"viewer": 404, "stranger": 404},
         "delete": SIGNED_IN | {"viewer": 404, "stranger": 404},
     },
-    "studies/": {"get": EVERYONE, "post": ACCOUNT_CHANGE},
+    "studies/": {"get": EVERYONE, "post": MAKES_NEW},
     "studies/<slug:slug>/": {"get": SEES, "patch": CHANGES},
     "studies/<slug:slug>/open/": {"post": CHANGES},
     "studies/<slug:slug>/pause/": {"post": CHANGES},
     "studies/<slug:slug>/close/": {"post": CHANGES},
     "studies/<slug:slug>/members/": {"get": RUNS},
     "studies/<slug:slug>/invitations/": {"post": CHANGES},
-    "invitations/": {"post": ACCOUNT_CHANGE},
+    "invitations/": {"post": MAKES_NEW},
     "studies/<slug:slug>/participants/": {"post": JOINS},
     "studies/<slug:slug>/participants/return/": {"post": EVERYONE},
     "participants/me/": {"get": PERSON, "patch": PERSON, "delete": PERSON},
@@ -97,7 +105,7 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "studies/<slug:slug>/draws/": {"get": TAKES_PART, "post": TAKES_PART},
     "studies/<slug:slug>/votes/": {"get": RUNS, "post": TAKES_PART},
     "studies/<slug:slug>/comparisons/": {
-        "get": RUNS | {"participant": IN, "other": IN, "outsider": 404},
+        "get": RUNS | {"participant": IN, "other": IN, "left": IN, "outsider": 404},
         "post": CHANGES,
     },
     "studies/<slug:slug>/comparisons/<int:number>/annotation/": {"put": TAKES_PART},
@@ -144,6 +152,12 @@ def world(
 ) -> World:  # fmt: skip
     keys = {name: api_keys.make_key(facilitator, name, scopes) for name, scopes in SCOPES.items()}
     api_keys.revoke(keys["revoked"][0])
+    ApiKey.objects.filter(name="expired").update(expires_at=timezone.now())
+    second = make_study("second", "The facilitator’s other study")
+    StudyMembership.objects.create(study=second, user=facilitator, role=StudyMembership.Role.OWNER)
+    ApiKey.objects.filter(name="limited").update(limited_to=second.scope_key)
+    left = join(study)
+    withdrawal.withdraw(left)
     interview = interviews.begin_interview(participant, study.questions.get(), llm=None)
     interviews.add_turn(interview, "Yes, with my uncle, a long time ago.", llm=None)
     cards.articulate_card(interview, llm=None)
@@ -156,7 +170,7 @@ def world(
     job = Job.objects.create(kind="graphs.build", inputs_sha256="0", scope_key=study.scope_key)
     report = Report.objects.create(kind="funnel", study=study, body="{}", sha256=hashlib.sha256(b"{}").hexdigest())
     actors = {
-        "nobody": None, "participant": participant, "other": other_participant, "outsider": join(other_study),
+        "nobody": None, "participant": participant, "other": other_participant, "outsider": join(other_study), "left": left,
         "owner": facilitator, "viewer": viewer, "stranger": stranger,
     }  # fmt: skip
     named = {
@@ -167,7 +181,7 @@ def world(
     return World(actors | {name: secret for name, (_key, secret) in keys.items()}, named)
 
 
-SCOPES = {"reader": ["read"], "writer": ["read", "write"], "revoked": ["read", "write"]}
+SCOPES = {"reader": ["read"]} | {name: ["read", "write"] for name in ("writer", "limited", "expired", "revoked")}
 EMPTY_GRAPH = '{"format":"folkmoot-graph/1","values":[],"edges":[],"dropped":[],"winners":[],"counts":{}}\n'
 OTHERS = {"<int:number>": "1", "<int:other>": "1", "<int:principle>": "1", "<str:graph>": "1"}
 
@@ -263,6 +277,47 @@ def _elsewhere(path: str, world: World) -> str:
             text = str(value)
             path = path.replace(f"/{text}/", "/nowhere/" if "-" not in text or len(text) < 36 else f"/{text[:-4]}0000/")
     return path
+
+
+def test_a_key_of_one_study_makes_no_dataset(world: World) -> None:
+    file = SimpleUploadedFile("a.jsonl", b"{}")
+    answer = client_for(world.actors["limited"]).post(
+        "/api/v1/datasets/new/comparisons/", {"file": file}, format="multipart"
+    )
+    assert answer.status_code == 403 and not Dataset.objects.filter(slug="new").exists()
+
+
+# What a body may name, and what belongs to the other study: each is answered as if it were not there, and does nothing.
+FOREIGN = [
+    ("owner", "post", "constitutions/", {"study": "another"}),
+    ("owner", "post", "constitutions/", {"dataset": "foreign"}),
+    ("owner", "post", "constitutions/", {"study": "letting-go", "dataset": "foreign"}),
+    ("owner", "post", "reports/", {"kind": "funnel", "study": "another"}),
+    ("owner", "post", "reports/", {"kind": "agreement", "dataset": "foreign"}),
+    ("owner", "post", "keys/", {"name": "k", "scopes": ["read"], "limited_to": "STUDY"}),
+    ("participant", "post", "interviews/", {"question": 7}),
+    ("participant", "patch", "participants/me/", {"question": 7}),
+    ("participant", "post", "studies/letting-go/votes/", {"story": 7, "answer": "upgrade"}),
+    ("participant", "post", "studies/letting-go/endorsements/", {"picked": [7]}),
+    ("participant", "put", "studies/letting-go/comparisons/7/annotation/", {"answer": "a"}),
+    ("participant", "post", "studies/another/draws/", {"kind": "picks"}),
+]
+
+
+@pytest.mark.parametrize(("role", "method", "path", "body"), FOREIGN, ids=str)
+def test_what_belongs_to_others_is_not_there_inside_a_body_either(
+    world: World, other_study: Study, role: str, method: str, path: str, body: dict[str, Any]
+) -> None:
+    foreign = Dataset.objects.create(slug="foreign", title="Foreign", study=other_study)
+    Comparison.objects.create(dataset=foreign, number=7, text_a="a", text_b="b")
+    other_study.questions.create(number=7, text="Asked elsewhere?")
+    context = other_study.contexts.get(number=1)
+    values = [value_in(other_study, number=number) for number in (7, 8)]
+    story_between(other_study, values[0], values[1], context, number=7)
+    body = {key: other_study.scope_key if value == "STUDY" else value for key, value in body.items()}
+    before = Job.objects.count(), ApiKey.objects.count()
+    answer = getattr(client_for(world.actors[role]), method)(f"/api/v1/{path}", body, format="json")
+    assert answer.status_code in (400, 404) and (Job.objects.count(), ApiKey.objects.count()) == before
 
 
 @pytest.mark.parametrize("name", ["open", "pause", "close"])
