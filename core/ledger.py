@@ -3,15 +3,21 @@
 `llm_client` knows no database; it is handed this.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Sum
+from django.db import transaction
+from django.db.models import QuerySet, Sum
 
 from core.models import LLMCall
 from llm_client import LLM, Call, LLMSettings
+
+# Rooms to the right tell whether the one a call is about took everything back, perhaps while the model was asked; within the
+# transaction they also keep that person from leaving until it ends.
+gone_checks: list[Callable[[str], bool]] = []
 
 
 class DatabaseLedger:
@@ -27,7 +33,14 @@ class DatabaseLedger:
         return call.raw_text if call is not None else None
 
     def record(self, call: Call) -> LLMCall:
-        """Store what a call was and cost, good or not."""
+        """Store what a call was and cost, good or not; of someone who left meanwhile, only its cost."""
+        with transaction.atomic():
+            row = self._store(call)
+            if call.subject and any(is_gone(call.subject) for is_gone in gone_checks):
+                forget_words(LLMCall.objects.filter(id=row.id))
+        return row
+
+    def _store(self, call: Call) -> LLMCall:
         return LLMCall.objects.create(
             scope_key=self.scope_key,
             purpose=call.purpose,
@@ -52,6 +65,11 @@ class DatabaseLedger:
     def spent(self) -> Decimal:
         """Return what all calls of the site cost so far: the budget is one for all."""
         return LLMCall.objects.aggregate(total=Sum("cost"))["total"] or Decimal(0)
+
+
+def forget_words(calls: QuerySet[LLMCall]) -> None:
+    """Forget what a model was asked and said, also where a retry would find it. What it cost stays."""
+    calls.update(subject="", raw_text="", error="", request_sha256="", parameters={})
 
 
 def model_is_configured() -> bool:

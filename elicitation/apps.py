@@ -8,7 +8,9 @@ class ElicitationConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from core import access
+        from core import access, ledger
         from elicitation.models import scope_keys_of
+        from elicitation.withdrawal import is_gone
 
         access.scope_providers.append(scope_keys_of)
+        ledger.gone_checks.append(is_gone)

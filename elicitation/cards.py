@@ -24,7 +24,7 @@ from elicitation.algorithms.quotes import Quote, own_quote, quotes_behind
 from elicitation.interviews import PROMPTS, ModelText, answers_of, as_text, own_words, transcript
 from elicitation.lints import Lint, lint_card
 from elicitation.models import CardRevision, Interview, Participant, Turn, ValuesCard
-from elicitation.participation import must_be_open
+from elicitation.participation import hold, must_be_open
 from elicitation.values import adopt_card
 from llm_client import LLM, LLMBudgetReached, load_prompt
 
@@ -85,6 +85,7 @@ def articulate_card(interview: Interview, *, llm: LLM | None) -> ValuesCard:
     fields = fields or _drafted_from_words(interview)
     with transaction.atomic():
         # Whoever comes second, from another tab, finds the first one's draft.
+        hold(interview.participant)
         Interview.objects.select_for_update().get(id=interview.id)
         if card := ValuesCard.objects.filter(interview=interview).first():
             return card
@@ -265,6 +266,8 @@ def _change(card: ValuesCard, revision: int | None, author: str, **fields: Any) 
 
 def _must_be_current(card: ValuesCard, revision: int | None) -> ValuesCard:
     """Return the card as it is now, held until the transaction ends. Raises Problem 412 if it changed since `revision`."""
+    if card.participant is not None:
+        hold(card.participant)
     related = ("interview", "participant__study", "study", "question")
     found = ValuesCard.objects.select_for_update(of=("self",)).select_related(*related).get(id=card.id)
     if found.revision != (card.revision if revision is None else revision):

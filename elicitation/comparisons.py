@@ -29,7 +29,7 @@ from elicitation.comparison_formats import (
     write_trl,
 )
 from elicitation.models import Annotation, Annotator, Comparison, Dataset, Participant, Study
-from elicitation.participation import must_be_open
+from elicitation.participation import hold, must_be_open
 from elicitation.study_folder import ImportSummary
 from elicitation.tables import BadFile
 
@@ -297,6 +297,7 @@ def annotate(
     reason = clean_text(reason, field="reason", most=4000).strip()
     try:
         with transaction.atomic():
+            hold(participant)
             annotator = _annotator(comparison.dataset, participant)
             before = (
                 Annotation.objects.current().filter(comparison=comparison, annotator=annotator).order_by("id").last()

@@ -8,6 +8,7 @@ from django.utils import timezone
 from elicitation import deduplication
 from elicitation.algorithms.selection import StoryOption, choose_stories
 from elicitation.models import Draw, DrawItem, Participant, UpgradeStory, WisdomVote
+from elicitation.participation import hold
 from elicitation.study_settings import settings_of
 
 
@@ -59,6 +60,7 @@ def draw_stories(participant: Participant) -> Draw:
     sides = rng.random(len(chosen)) < 0.5
     try:
         with transaction.atomic():
+            hold(participant)
             draw = Draw.objects.create(
                 participant=participant, kind=Draw.Kind.STORIES, question=participant.question, seed=seed
             )

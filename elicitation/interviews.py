@@ -20,7 +20,7 @@ from core.problems import Conflict
 from core.text import clean_text
 from elicitation import guide
 from elicitation.models import Interview, Participant, Question, Turn, ValuesCard
-from elicitation.participation import consent_of, must_be_open, needs_eye
+from elicitation.participation import consent_of, hold, must_be_open, needs_eye
 from elicitation.study_settings import settings_of
 from llm_client import LLM, LLMBudgetReached, load_prompt
 
@@ -93,7 +93,7 @@ def begin_interview(participant: Participant, question: Question, *, llm: LLM | 
     settings = settings_of(participant.study)
     with_model = llm is not None and settings.interviewer == "model" and consent_of(participant).uses_model
     with transaction.atomic():
-        Participant.objects.select_for_update().get(id=participant.id)
+        hold(participant)
         open_talks = participant.interviews.filter(state__in=OPEN)
         if going_on := open_talks.filter(question=question).order_by("created_at").last():
             return going_on
@@ -298,6 +298,7 @@ def _store_turn(
 
 def _must_take_more(interview: Interview, *, reopen: bool) -> None:
     """Raise Conflict unless the talk goes on; one that just ended is opened again to change its last answer."""
+    hold(interview.participant)
     now = Interview.objects.select_for_update().get(id=interview.id)
     if reopen and now.state == Interview.State.ENOUGH and not ValuesCard.objects.filter(interview=interview).exists():
         Interview.objects.filter(id=interview.id).update(state=Interview.State.TALKING, ended_at=None)
@@ -373,6 +374,7 @@ def _store_reply(interview: Interview, turn: Turn, reply: guide.Reply, call: Any
     for attempt in range(_TRIES):
         try:
             with transaction.atomic():
+                hold(interview.participant)
                 Interview.objects.select_for_update().get(id=interview.id)
                 talk = transcript(interview)
                 place = _place(talk, turn)

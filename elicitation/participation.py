@@ -182,6 +182,15 @@ def must_be_here(participant: Participant) -> None:
     _must_be_here(_standing(participant))
 
 
+def hold(participant: Participant) -> None:
+    """Within a transaction: keep the person from leaving until it ends. Raises as `must_be_here` does.
+
+    What is stored under it, perhaps long after a model was asked, cannot come after they took everything back.
+    """
+    Participant.objects.select_for_update().filter(id=participant.id).first()
+    must_be_here(participant)
+
+
 def must_be_open(participant: Participant) -> None:
     """Raise as `must_be_here` does, and Problem if the study takes no answers now. Previews may answer in any state."""
     standing = _standing(participant)
@@ -202,9 +211,7 @@ def save_demographics(participant: Participant, answers: Mapping[str, str]) -> N
             raise ValidationError({key: _("The study does not ask this.")})
         if answer not in fields[key].choices and answer != PREFER_NOT_TO_SAY:
             raise ValidationError({key: _("Please choose one of the answers.")})
-    participant.demographics = dict(answers)
-    participant.demographics_at = timezone.now()
-    participant.save(update_fields=["demographics", "demographics_at"])
+    _tell(participant, demographics=dict(answers), demographics_at=timezone.now())
 
 
 def choose_question(participant: Participant, question: Question) -> None:
@@ -212,8 +219,7 @@ def choose_question(participant: Participant, question: Question) -> None:
     must_be_open(participant)
     if question.study_id != participant.study_id or question.is_archived:
         raise ValidationError({"question": _("Please choose one of this study's questions.")})
-    participant.question = question
-    participant.save(update_fields=["question"])
+    _tell(participant, question=question)
 
 
 def save_exit_answers(participant: Participant, answers: Mapping[str, int]) -> None:
@@ -228,16 +234,14 @@ def save_exit_answers(participant: Participant, answers: Mapping[str, int]) -> N
             raise ValidationError({key: _("The study does not ask this.")})
         if answer not in range(1, 6):
             raise ValidationError({key: _("Please choose a number from 1 to 5.")})
-    participant.exit_answers = dict(answers)
-    participant.save(update_fields=["exit_answers"])
+    _tell(participant, exit_answers=dict(answers))
 
 
 def save_position_answer(participant: Participant, is_fair: bool, comment: str = "") -> None:
     """Store whether the place of the person's value in the graph is fair to it, and why not. Raises ValidationError."""
     must_be_here(participant)
-    participant.position_is_fair = is_fair
-    participant.position_comment = clean_text(comment, field="comment", most=MOST_COMMENT).strip()
-    participant.save(update_fields=["position_is_fair", "position_comment"])
+    comment = clean_text(comment, field="comment", most=MOST_COMMENT).strip()
+    _tell(participant, position_is_fair=is_fair, position_comment=comment)
 
 
 def needs_eye(participant: Participant, reason: str) -> None:
@@ -298,6 +302,14 @@ def _is_waiting(participant: Participant, kind: str) -> bool:
         return CanonicalValue.objects.filter(study_id=participant.study_id, is_archived=False).exists()
     shown = draw.exposures if kind == Draw.Kind.PICKS else draw.items
     return draw.completed_at is None and shown.exists()
+
+
+def _tell(participant: Participant, **facts: Any) -> None:
+    """Store facts about someone unless they left, also in this very moment. Raises Gone then."""
+    if not Participant.objects.filter(id=participant.id, withdrawn_at=None).update(**facts):
+        raise _gone_problem()
+    for name, value in facts.items():
+        setattr(participant, name, value)
 
 
 def _standing(participant: Participant) -> dict[str, Any]:

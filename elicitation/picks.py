@@ -13,7 +13,7 @@ from elicitation import deduplication
 from elicitation.algorithms.selection import choose_values
 from elicitation.draws import complete, seed_of
 from elicitation.models import Draw, Endorsement, Exposure, Participant, ValueMember
-from elicitation.participation import must_be_open
+from elicitation.participation import hold, must_be_open
 from elicitation.study_settings import settings_of
 from elicitation.values import counted_values
 
@@ -45,6 +45,7 @@ def draw_values(participant: Participant) -> Draw:
     )
     try:
         with transaction.atomic():
+            hold(participant)
             draw = Draw.objects.create(
                 participant=participant, kind=Draw.Kind.PICKS, question=participant.question, seed=seed
             )
@@ -74,6 +75,7 @@ def save_picks(draw: Draw, picked: Collection[int]) -> list[Endorsement]:
     if len(set(picked)) < least:
         raise ValidationError({"picked": _("Please pick %(least)d or more.") % {"least": least}})
     with transaction.atomic():
+        hold(draw.participant)
         current = {e.value_id: e for e in Endorsement.objects.current().filter(draw=draw)}
         made = []
         for value_id in shown:

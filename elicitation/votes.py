@@ -9,7 +9,7 @@ from core.problems import Conflict
 from core.text import clean_text
 from elicitation.draws import complete, next_item
 from elicitation.models import DrawItem, Participant, WisdomVote
-from elicitation.participation import must_be_open
+from elicitation.participation import hold, must_be_open
 
 MOST_COMMENT = 4000
 
@@ -30,6 +30,7 @@ def cast_wisdom_vote(participant: Participant, item: DrawItem, *, answer: str, c
     story = item.story
     try:
         with transaction.atomic():
+            hold(participant)
             before = (
                 WisdomVote.objects.current()
                 .filter(

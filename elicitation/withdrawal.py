@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from core.append_only import erasing
 from core.idempotency import forget_subject
+from core.ledger import forget_words
 from core.models import LLMCall
 from elicitation.models import (
     Annotator,
@@ -63,6 +64,15 @@ def withdraw(participant: Participant) -> None:
     participant.refresh_from_db()
 
 
+def is_gone(subject: str) -> bool:
+    """Whether a model call is about someone who took everything back; they are kept from it until the transaction ends."""
+    kind, _colon, ident = subject.partition(":")
+    if kind != "participant":
+        return False
+    person = Participant.objects.select_for_update().filter(id=ident).first()
+    return person is None or person.withdrawn_at is not None
+
+
 def delete_talk(participant: Participant) -> None:
     """Delete what the person said in their talks, and every quote of it; cards and answers stay. A talk that has no card
     yet is left, so that a new one can begin."""
@@ -103,9 +113,7 @@ def _without_quotes(card: ValuesCard | CardRevision) -> list[dict[str, object]]:
 
 def _forget_calls(participant: Participant) -> None:
     """Forget what a model was asked and said about the person, also where retries would find it. Its cost stays."""
-    LLMCall.objects.filter(subject=participant.subject).update(
-        subject="", raw_text="", error="", request_sha256="", parameters={}
-    )
+    forget_words(LLMCall.objects.filter(subject=participant.subject))
     forget_subject(participant.subject)
 
 

@@ -6,10 +6,13 @@ from datetime import timedelta
 
 import pytest
 from django.apps import apps
+from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from core.ledger import DatabaseLedger
 from core.models import IdempotencyKey, LLMCall
+from core.problems import Gone
 from elicitation import cards, interviews, participation, personal_data, withdrawal
 from elicitation.models import (
     Annotation,
@@ -31,6 +34,8 @@ from elicitation.models import (
     VerificationAnswer,
     WisdomVote,
 )
+from llm_client.client import Asked
+from llm_client.fake import FakeLLM
 from tests.people import Actor, card_of, join, story_between, value_in
 
 pytestmark = pytest.mark.django_db
@@ -265,3 +270,60 @@ def test_my_data_over_rest(everything: Participant, client_of: Callable[[Actor],
     assert found.status_code == 200 and found.json()["turn"][1]["text"] == STORY
     assert client_of(everything).delete("/api/v1/participants/me/talk/").status_code == 204
     assert client_of(everything).get("/api/v1/participants/me/data/").json()["turn"] == []
+
+
+# ---- leaving while a model is asked
+
+
+def leaving(person: Participant, answer: object) -> FakeLLM:
+    """A model whose answer comes after the person took everything back."""
+
+    def answer_late(asked: Asked) -> object:
+        withdrawal.withdraw(Participant.objects.get(id=person.id))
+        return answer
+
+    return FakeLLM(answer_late, ledger=DatabaseLedger(person.study.scope_key))  # type: ignore[arg-type]
+
+
+def talk_with_model(person: Participant, study: Study) -> Interview:
+    interview = interviews.begin_interview(person, study.questions.get(), llm=FakeLLM())
+    assert interview.mode == "model"
+    return interview
+
+
+def test_a_reply_that_comes_after_someone_left_is_kept_nowhere(participant: Participant, study: Study) -> None:
+    interview = talk_with_model(participant, study)
+    reply = interviews.NextTurn(say=f"You said {SECRET}.", stage="situation", next="ask", worry=False)
+    with pytest.raises(Gone):
+        interviews.add_turn(interview, STORY, llm=leaving(participant, reply))
+    assert tables_that_hold(SECRET) == set() and not Turn.objects.exists()
+    call = LLMCall.objects.get()
+    assert (call.subject, call.raw_text, call.request_sha256) == ("", "", "")
+
+
+def test_a_card_that_comes_after_someone_left_is_kept_nowhere(participant: Participant, study: Study) -> None:
+    interview = talk_with_model(participant, study)
+    interviews.say(interview, STORY)
+    draft = cards.CardDraft.model_validate(
+        {
+            "title": f"Letting {SECRET} go",
+            "description": "",
+            "policies": [{"text": "MOMENTS when he can choose", "quotes": [{"turn": 2, "text": STORY}]}],
+        }
+    )
+    with pytest.raises(Gone):
+        cards.articulate_card(interview, llm=leaving(participant, draft))
+    assert tables_that_hold(SECRET) == set() and not ValuesCard.objects.exists()
+
+
+def test_whoever_left_is_held_by_nobody(participant: Participant) -> None:
+    stale = Participant.objects.get(id=participant.id)
+    withdrawal.withdraw(participant)
+    with pytest.raises(Gone), transaction.atomic():
+        participation.hold(stale)
+
+
+def test_calls_about_people_who_are_here_are_kept(participant: Participant) -> None:
+    assert not withdrawal.is_gone(participant.subject) and not withdrawal.is_gone("study:1")
+    withdrawal.withdraw(participant)
+    assert withdrawal.is_gone(participant.subject)
