@@ -18,7 +18,8 @@ You talk about one question, check a card with what you care about, and say whic
 
 Your card is shown to others on this site, without your name. Your talk is seen only by those who run this site. Short quotes
 of yours are shown only if you say so. You can stop at any time, and you can take everything back on the last page. A graph
-or constitution that is already published keeps its counts, but no words of yours."""
+or constitution that is already published then keeps its counts and the texts of its values, also one made of your card. It
+never holds your name or your talk."""
 HELP_TEXT = "If you or someone near you is in danger, call your local emergency number. You can stop here at any time."
 
 QUESTIONS = (

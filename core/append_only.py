@@ -43,6 +43,14 @@ def _teach_sqlite(sender: Any, connection: BaseDatabaseWrapper, **kwargs: Any) -
         connection.connection.create_function("folkmoot_erasing", 0, lambda: int(getattr(_erasing, "on", False)))
 
 
+def scrub_log() -> None:
+    """Empty SQLite's write-ahead log, which else holds what was erased until it is written over. Where someone reads at
+    this moment it is left for the next time; PostgreSQL's log is a matter of its keeping."""
+    if connection.vendor == "sqlite" and not connection.in_atomic_block:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 class AppendOnly(Operation):
     """Migration operation: from now on, rows of `table` can be inserted but not updated or deleted."""
 

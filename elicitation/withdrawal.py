@@ -1,7 +1,8 @@
 """Taking everything back: what a person gave is deleted in every table, and later builds are as if they had never come.
 
-What is published holds canonical text and counts, no words of a person, and stays. A value that only this person held
-loses its text and is never shown or counted again; other people's answers about it stay theirs.
+What is published never changes: it keeps its counts and the texts of its values, also of one that only this person held, and
+never held a talk, a quote or a comment. In the study that value loses its text and is never shown or counted again; other
+people's answers about it stay theirs.
 """
 
 from datetime import timedelta
@@ -10,7 +11,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from core.append_only import erasing
+from core.append_only import erasing, scrub_log
 from core.idempotency import forget_subject
 from core.ledger import forget_words
 from core.models import LLMCall
@@ -39,6 +40,7 @@ def withdraw(participant: Participant) -> None:
     """Delete everything the person gave, at once. What stays: a row without content that says someone left, and to what
     they had agreed. Doing it twice changes nothing."""
     with transaction.atomic(), erasing():
+        transaction.on_commit(scrub_log)
         Participant.objects.select_for_update().get(id=participant.id)
         _empty_own_values(participant)
         _forget_calls(participant)
@@ -77,6 +79,7 @@ def delete_talk(participant: Participant) -> None:
     """Delete what the person said in their talks, and every quote of it; cards and answers stay. A talk that has no card
     yet is left, so that a new one can begin."""
     with transaction.atomic(), erasing():
+        transaction.on_commit(scrub_log)
         _delete_talks_of(Participant.objects.filter(id=participant.id))
 
 

@@ -180,7 +180,8 @@ class MeView(APIView):
 
     @extend_schema(responses={204: None})
     def delete(self, request: Request) -> Response:
-        """Take everything back. What is published keeps its counts, and no words of yours."""
+        """Take everything back. What is published keeps its counts and the texts of its values, also one made of your card,
+        and never held your name or your talk."""
         withdrawal.withdraw(_me(request))
         return Response(status=status.HTTP_204_NO_CONTENT)
 

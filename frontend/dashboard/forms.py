@@ -17,7 +17,8 @@ CONSENT_DRAFT = _(
     "Other people here see your card, without your name. Only those who run this study can read your talk. It is deleted "
     "after 12 months. Short quotes of yours are shown only if you say so.\n\n"
     "You can stop at any time. You can take everything back on the last page, or later with your return code. A result "
-    "that is published by then keeps its counts, but no words of yours."
+    "that is published by then keeps its counts and the texts of its values, also one made of your card. It never holds "
+    "your name or your talk."
 )
 
 
