@@ -1,8 +1,10 @@
 """REST for what every room shares: jobs and API keys."""
 
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
+from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework import generics, serializers, status
 from rest_framework.request import Request
@@ -89,6 +91,11 @@ class ApiKeySerializer(serializers.ModelSerializer[ApiKey]):
             "id", "name", "prefix", "scopes", "limited_to", "created_at", "expires_at", "revoked_at", "last_used_at",
         )  # fmt: skip
         read_only_fields = ("id", "prefix", "created_at", "revoked_at", "last_used_at")
+
+    def validate_expires_at(self, value: datetime | None) -> datetime | None:
+        if value is not None and value <= timezone.now():
+            raise serializers.ValidationError("That moment is over; the key would work for nothing.")
+        return value
 
     def validate_limited_to(self, value: str) -> str:
         if value and value not in caller_of(self.context["request"]).scope_keys():

@@ -10,7 +10,7 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import generics, serializers, status
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import MultiPartParser
@@ -58,7 +58,7 @@ class ComparisonSerializer(serializers.ModelSerializer[Comparison]):
         model = Comparison
         fields = ("number", "source_id", "prompt", "context", "text_a", "text_b", "model_a", "model_b", "annotations")
 
-    @extend_schema(responses=AnnotationSerializer(many=True))
+    @extend_schema_field(AnnotationSerializer(many=True))
     def get_annotations(self, comparison: Comparison) -> Any:
         current = [a for a in comparison.annotations.all() if not hasattr(a, "superseded_by")]
         return AnnotationSerializer(current, many=True).data
@@ -151,9 +151,10 @@ class ComparisonDownloadView(APIView):
 
     permission_classes = (HasScope,)
     queries = ("export",)
+    also_served = ("text/csv", "application/x-ndjson")
 
     @extend_schema(
-        parameters=[OpenApiParameter("export", str, enum=list(FORMATS))], responses={200: OpenApiTypes.BINARY}
+        parameters=[OpenApiParameter("export", str, enum=list(FORMATS))], responses={200: OpenApiTypes.OBJECT}
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         dataset = get_object_or_404(Dataset.objects.shown_to(caller_of(request)), slug=slug)
