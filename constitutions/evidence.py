@@ -1,7 +1,7 @@
 """What stands behind a principle: comparisons, values, cards, quotes and votes, without anyone's identity.
 
 Served beside the hashed body, so that it honours withdrawal: what a person took back is gone from here at once. Quotes are
-shown only with consent, and votes only where five people or more gave them.
+shown only with consent, and votes and comparisons only where five people or more gave their answer.
 """
 
 from collections import Counter
@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from constitutions.models import ConstitutionVersion, PrincipleEvidence
+from elicitation.comparisons import answered_by_few
 from elicitation.models import ValuesCard
 
 SMALLEST_CELL = 5
@@ -23,6 +24,8 @@ def evidence_behind(version: ConstitutionVersion, principle: int, *, start: int 
     values = rows.exclude(value=None).select_related("value")
     cards = [row.card for row in rows.exclude(card=None).select_related("card__participant")]
     stances = Counter(pairs.values_list("stance", flat=True))
+    few = answered_by_few(version.extraction.dataset) if version.extraction.dataset else set()
+    shown = pairs.exclude(comparison__number__in=few)
     return {
         "principle": principle,
         "values": [
@@ -35,6 +38,7 @@ def evidence_behind(version: ConstitutionVersion, principle: int, *, start: int 
         "comparisons": {
             "for": stances["for"],
             "against": stances["against"],
+            "withheld": pairs.count() - shown.count(),
             "start": start,
             "results": [
                 {
@@ -44,7 +48,7 @@ def evidence_behind(version: ConstitutionVersion, principle: int, *, start: int 
                     "text_a": row.comparison.text_a,
                     "text_b": row.comparison.text_b,
                 }
-                for row in pairs[start : start + MOST_SHOWN]
+                for row in shown[start : start + MOST_SHOWN]
                 if row.comparison
             ],
         },

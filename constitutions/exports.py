@@ -9,6 +9,7 @@ from constitutions.models import ConstitutionVersion, PrincipleEvidence
 from constitutions.publishing import version_body
 from core.canonical import unchanged
 from elicitation.comparison_formats import AnnotationRow, AnnotatorRow, Written, write_pairs
+from elicitation.comparisons import answered_by_few
 from elicitation.models import Annotator
 
 SHARE = "{:.0%}"
@@ -96,7 +97,8 @@ def _prompt(version: ConstitutionVersion) -> str:
 
 
 def _annotated_pairs(version: ConstitutionVersion) -> str:
-    """The comparisons behind the version as annotated pairs 2.0: people's answer, and each principle's as an annotator."""
+    """The comparisons behind the version as annotated pairs 2.0: people's answer, and each principle's as an annotator. Those
+    that fewer than five people of a study answered are left out."""
     body = version_body(version)
     dataset = version.extraction.dataset
     annotators = {"people": AnnotatorRow("people", Annotator.Kind.HUMAN, "The answer that most people gave")}
@@ -106,10 +108,10 @@ def _annotated_pairs(version: ConstitutionVersion) -> str:
     rows = []
     if dataset is not None:
         answers = answers_behind(dataset, body["parameters"]["annotators"], body["parameters"]["group"])
-        stances = _stances(version)
+        stances, few = _stances(version), answered_by_few(dataset)
         for c in dataset.comparisons.order_by("number"):
             answer = answers.get(c.number)
-            if answer not in ("a", "b"):
+            if answer not in ("a", "b") or c.number in few:
                 continue
             other = "b" if answer == "a" else "a"
             given = [AnnotationRow("people", answer)]

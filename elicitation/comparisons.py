@@ -8,6 +8,7 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
+from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from core.models import User
@@ -34,6 +35,7 @@ from elicitation.study_folder import ImportSummary
 from elicitation.tables import BadFile
 
 BATCH = 500
+SMALLEST_CELL = 5
 MOST_SLUG = 60
 
 
@@ -260,6 +262,17 @@ def answers_given(dataset: Dataset, annotators: Iterable[str] = ()) -> dict[int,
     for number, *row in current.order_by("id").values_list("comparison__number", "annotator__source_id", "answer"):
         given.setdefault(number, []).append(Given(*row))
     return given
+
+
+def answered_by_few(dataset: Dataset) -> set[int]:
+    """Return the numbers of the comparisons that one to four people of the dataset's study answered: what most of so few
+    said can be what one said, and is not shown to everyone. Imported answers and simulated people are not meant."""
+    if dataset.study is None or dataset.study.is_simulated:
+        return set()
+    people = Participant.objects.counted(dataset.study)
+    answers = Annotation.objects.current().filter(comparison__dataset=dataset, annotator__participant__in=people)
+    sizes = answers.order_by().values_list("comparison__number").annotate(Count("annotator", distinct=True))
+    return {number for number, size in sizes if size < SMALLEST_CELL}
 
 
 def add_comparison(
