@@ -8,7 +8,8 @@ from constitutions.extraction import answers_behind
 from constitutions.models import ConstitutionVersion, PrincipleEvidence
 from constitutions.publishing import version_body
 from core.canonical import unchanged
-from elicitation.comparison_formats import AnnotationRow, AnnotatorRow, Written, write_pairs
+from elicitation.comparison_formats import annotated_pairs
+from elicitation.comparison_formats.content import AnnotationRow, AnnotatorRow, Written
 from elicitation.comparisons import answered_by_few
 from elicitation.models import Annotator
 
@@ -122,7 +123,7 @@ def _annotated_pairs(version: ConstitutionVersion) -> str:
                 given.append(AnnotationRow(f"principle_{principle['id']}", said, why))
             texts = (c.prompt, c.text_a, c.text_b, c.context)
             rows.append(Written(c.source_id, c.number, *texts, c.model_a, c.model_b, "", given))
-    return write_pairs(rows, annotators, record="", name=body["slug"], default_annotator="people")
+    return annotated_pairs.write(rows, annotators, record="", name=body["slug"], default_annotator="people")
 
 
 def _stances(version: ConstitutionVersion) -> dict[tuple[int, int], str]:

@@ -15,23 +15,18 @@ from core.models import User
 from core.numbers import next_number
 from core.problems import Conflict
 from core.text import clean_text
-from elicitation.comparison_formats import (
-    FORMATS,
+from elicitation.comparison_formats import FORMATS, annotated_pairs, icai_csv, jsonl, read_comparisons, trl
+from elicitation.comparison_formats.content import (
     MOST_TEXT,
     AnnotationRow,
     AnnotatorRow,
     ComparisonFile,
     ComparisonRow,
     Written,
-    read_comparisons,
-    write_icai_csv,
-    write_jsonl,
-    write_pairs,
-    write_trl,
 )
 from elicitation.models import Annotation, Annotator, Comparison, Dataset, Participant, Study
 from elicitation.participation import hold, must_be_open
-from elicitation.study_folder import ImportSummary
+from elicitation.study_folder.content import ImportSummary
 from elicitation.tables import BadFile
 
 BATCH = 500
@@ -175,9 +170,9 @@ def export_comparisons(dataset: Dataset, form: str, *, annotator: str = "") -> s
         raise LookupError(f"there is no annotator {annotator!r}")
     rows = _written(dataset)
     if form == "jsonl":
-        return write_jsonl(rows, annotators)
+        return jsonl.write(rows, annotators)
     if form == "annotated-pairs":
-        return write_pairs(
+        return annotated_pairs.write(
             rows,
             annotators,
             record=dataset.source_record,
@@ -186,7 +181,7 @@ def export_comparisons(dataset: Dataset, form: str, *, annotator: str = "") -> s
         )
     chosen = annotator or (dataset.default_annotator if dataset.default_annotator in annotators else "")
     answers = answers_of(dataset, [chosen] if chosen else [])
-    return write_icai_csv(rows, answers) if form == "icai-csv" else write_trl(rows, answers)
+    return icai_csv.write(rows, answers) if form == "icai-csv" else trl.write(rows, answers)
 
 
 def _written(dataset: Dataset) -> list[Written]:

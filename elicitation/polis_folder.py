@@ -7,7 +7,8 @@ import re
 from pathlib import Path
 
 from elicitation.models import Endorsement
-from elicitation.study_folder import Folder, ImportSummary, ValueRow, digest_of, store_study
+from elicitation.study_folder.content import Folder, ImportSummary, ValueRow
+from elicitation.study_folder.storing import digest_of, store_study
 from elicitation.tables import BadFile, Errors, Row, read_csv
 
 COMMENTS, VOTES, SUMMARY = "comments.csv", "participants-votes.csv", "summary.csv"

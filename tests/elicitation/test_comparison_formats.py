@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from elicitation.comparison_formats import AnnotationRow, ComparisonFile, read_comparisons
+from elicitation.comparison_formats import read_comparisons
+from elicitation.comparison_formats.content import AnnotationRow, ComparisonFile
 from elicitation.tables import BadFile
 
 LINE = {"id": 1, "prompt": "Hello", "text_a": "Hi", "text_b": "Good day", "annotations": {"human": {"ana": "a"}}}

@@ -1,0 +1,65 @@
+"""What a study folder holds, between reading and storing."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from elicitation.tables import Row
+
+REQUIRED = ("cases.json", "contexts.json", "contexts_on_cases.csv", "canonical_values.jsonl", "wisdom_votes.csv")
+OPTIONAL = (
+    "study.json",
+    "values_cards.jsonl",
+    "upgrade_stories.jsonl",
+    "impressions.csv",
+    "votes.csv",
+    "demographics.csv",
+    "deduplicated_cards.jsonl",
+    "deduplications.csv",
+    "merged_values.csv",
+    "deduplication_checks.csv",
+    "graph_position_checks.csv",
+)
+STUDY_FORMAT = "folkmoot-study/1"
+
+
+@dataclass
+class ImportSummary:
+    """What an import did: rows by kind, and what was noticed without being an error."""
+
+    slug: str
+    changed: bool
+    counts: dict[str, int] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class ValueRow(NamedTuple):
+    number: int
+    title: str
+    description: str
+    detail: str
+    policies: list[str]
+    extra: dict[str, Any]
+
+
+@dataclass
+class Folder:
+    """A study folder, read and checked."""
+
+    study: dict[str, Any] = field(default_factory=dict)
+    cases: dict[str, Row] = field(default_factory=dict)
+    contexts: dict[str, None] = field(default_factory=dict)
+    links: dict[tuple[str, str], None] = field(default_factory=dict)
+    values: dict[int, ValueRow] = field(default_factory=dict)
+    cards: dict[int, Row] = field(default_factory=dict)
+    stories: list[Row] = field(default_factory=list)
+    votes: list[tuple[Row, datetime]] = field(default_factory=list)
+    exposures: list[Row] = field(default_factory=list)
+    picks: list[Row] = field(default_factory=list)
+    people: dict[str, dict[str, str]] = field(default_factory=dict)
+    runs: dict[int, dict[int, ValueRow]] = field(default_factory=dict)
+    members: list[tuple[int, int, int]] = field(default_factory=list)
+    merged: list[tuple[int, int]] = field(default_factory=list)
+    same_card: list[Row] = field(default_factory=list)
+    fair: list[Row] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
