@@ -5,6 +5,8 @@ read differently from what it is. One rule for all stores, and errors that a per
 """
 
 import re
+from collections.abc import Collection
+from difflib import get_close_matches
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -37,3 +39,16 @@ def clean_text(text: object, *, field: str, most: int, required: bool = False) -
     if required and not text.strip():
         raise ValidationError({field: _("Please write something here.")}, code="required")
     return text
+
+
+def readable(text: str, most: int = 500) -> str:
+    """Return a text from outside as part of a message: one line that shows in a terminal, a page and JSON alike."""
+    text = re.sub(r"[\n\r\t]+", " ", text)
+    text = _REFUSED.sub(lambda found: f"\\u{ord(found.group()):04x}", text)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
+def near(text: str, known: Collection[str]) -> str:
+    """Return "; did you mean …?" with the known texts that are spelt nearly so, or nothing."""
+    found = get_close_matches(text, known, n=3, cutoff=0.75) if len(known) <= 1000 else []
+    return "; did you mean " + " or ".join(f'"{word}"' for word in found) + "?" if found else ""

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 from elicitation.models import Endorsement
-from elicitation.study_folder.content import Folder, ImportSummary, ValueRow
+from elicitation.study_folder.content import Folder, ImportSummary, PickRow, ValueRow
 from elicitation.study_folder.storing import digest_of, store_study
-from elicitation.tables import BadFile, Errors, Row, read_csv
+from elicitation.tables import Errors, Row, names_in, read_csv
 
 COMMENTS, VOTES, SUMMARY = "comments.csv", "participants-votes.csv", "summary.csv"
 ANSWERS = {"1": Endorsement.Answer.AGREE, "-1": Endorsement.Answer.DISAGREE, "0": Endorsement.Answer.PASS}
@@ -28,10 +28,8 @@ def import_polis(folder: Path, slug: str) -> ImportSummary:
 
 def read_polis(folder: Path) -> Folder:
     """Return the export's content, checked. Raises BadFile with up to 20 errors that name file, line and field."""
-    if not folder.is_dir():
-        raise BadFile([f"{folder}: there is no such folder"])
+    there = names_in(folder)
     errors = Errors()
-    there = {path.name for path in folder.iterdir()}
     for name in (COMMENTS, VOTES):
         if name not in there:
             errors.add(name, None, "", f"is missing; a Polis export has {COMMENTS} and {VOTES}")
@@ -55,6 +53,7 @@ def _read_statement(row: Row, found: Folder) -> None:
     number = row.number("comment-id")
     text = row.text("comment-body", most=MOST_STATEMENT)
     if number is None:
+        row.errors.broken.add(COMMENTS)
         return
     if number in found.values:
         row.wrong("comment-id", f"{number} is there twice")
@@ -80,13 +79,12 @@ def _read_votes(row: Row, found: Folder) -> None:
     for name, cell in row.fields.items():
         if not STATEMENT.fullmatch(name) or not cell:
             continue
-        row.known(name, int(name), found.values, "statement")
+        row.known(name, int(name), found.values, "statement", COMMENTS)
         answer = ANSWERS.get(cell)
         if answer is None:
             row.wrong(name, f"{cell[:20]!r} is none of 1, -1, 0 and nothing")
             continue
-        pick = {"participant": person, "draw_id": "", "canonical_value_id": name, "case_id": "", "answer": answer}
-        found.picks.append(Row(row.file, row.line, pick, row.errors))
+        found.picks.append(PickRow(person, "", int(name), "", "", answer))
 
 
 def _header(path: Path, errors: Errors) -> list[str]:

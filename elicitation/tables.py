@@ -3,40 +3,62 @@
 import csv
 import io
 import json
+import math
 import re
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from core.text import near, readable
+
 MOST_ERRORS = 20
 MOST_FIELD = 200_000
+MOST_COLUMN = 200  # of a column's name
 MOST_ID = 1_000_000_000  # with room above it for numbers of our own in a database's integer
-csv.field_size_limit(MOST_FIELD * 4)
+MOST_NESTING = 100
+MOST_DIGITS = 400
+MOST_CELL = 4_000_000  # above every limit of a text, which its reader tells with the field's name
+csv.field_size_limit(MOST_CELL)
 
 
 class BadFile(Exception):
-    """What is wrong with a file or folder, as lines of "file, line n, field: what"."""
+    """What is wrong with a file or folder, as lines of "file, line n, field: what"; `more` were not told."""
 
     def __init__(self, errors: Sequence[str], more: int = 0) -> None:
-        lines = list(errors) + ([f"… and {more} more"] if more else [])
-        super().__init__("\n".join(lines))
-        self.errors = list(errors)
+        self.errors, self.more = list(errors), more
+        super().__init__("\n".join(self.lines))
+
+    @property
+    def lines(self) -> list[str]:
+        """Return the errors, and how many more there are."""
+        return self.errors + ([f"… and {self.more} more"] if self.more else [])
 
 
 class Errors:
-    """Collects what is wrong, the first 20 in words and the others in number."""
+    """Collects what is wrong, the first 20 in words and the others in number.
+
+    `broken` are the files of which a part could not be read: what they would have named is not known, so that
+    references to it are not told as errors of their own.
+    """
 
     def __init__(self) -> None:
         self.told: list[str] = []
         self.more = 0
+        self.broken: set[str] = set()
 
     def add(self, file: str, line: int | None, field: str, what: str) -> None:
-        place = ", ".join(part for part in (file, f"line {line}" if line else "", field) if part)
         if len(self.told) < MOST_ERRORS:
-            self.told.append(f"{place}: {what}")
+            place = ", ".join(part for part in (file, f"line {line}" if line else "", field) if part)
+            self.told.append(readable(f"{place}: {what}"))
         else:
             self.more += 1
+
+    def unread(self, file: str, line: int | None, what: str) -> None:
+        """Tell that a file, or one line of it, can't be read."""
+        self.broken.add(file)
+        self.add(file, line, "", what)
 
     def stop_if_any(self) -> None:
         """Raise BadFile if anything was wrong."""
@@ -46,6 +68,8 @@ class Errors:
 
 class Row:
     """One row of a file with its place, giving fields by type and telling what is wrong with them."""
+
+    __slots__ = ("errors", "fields", "file", "line")
 
     def __init__(self, file: str, line: int, fields: dict[str, Any], errors: Errors) -> None:
         self.file, self.line, self.fields, self.errors = file, line, fields, errors
@@ -112,10 +136,16 @@ class Row:
             return choices[0]
         return str(value)
 
-    def known(self, field: str, key: int | str | None, known: Container[int | str], what: str) -> None:
-        """Tell it as an error of this field if `key` is none of the `known`; None was told of before."""
-        if key is not None and key not in known:
-            self.wrong(field, f"there is no {what} {_shown(key)}")
+    def known(self, field: str, key: int | str | None, known: Collection[int | str], what: str, file: str = "") -> None:
+        """Tell it as an error of this field if `key` is none of the `known` that `file` names; None was told before."""
+        if key is None or key in known or file in self.errors.broken:
+            return
+        if len(self.errors.told) < MOST_ERRORS:  # looking for near ones takes time
+            where = f" in {file}" if file else ""
+            hint = near(key, [k for k in known if isinstance(k, str)]) if isinstance(key, str) else ""
+            self.wrong(field, f"there is no {what} {_shown(key)}{where}{hint}")
+        else:
+            self.wrong(field, "")
 
     def time(self, field: str) -> datetime | None:
         value = self.fields.get(field)
@@ -130,71 +160,121 @@ class Row:
             return None
 
 
+def names_in(folder: Path) -> set[str]:
+    """Return the names of what is in a folder. Raises BadFile if it is none, or can't be read."""
+    if not folder.is_dir():
+        raise BadFile(
+            [f"{folder}: " + ("is a file; name the folder" if folder.exists() else "there is no such folder")]
+        )
+    try:
+        return {path.name for path in folder.iterdir()}
+    except OSError as error:
+        raise BadFile([f"{folder}: can't be read ({error.strerror})"]) from None
+
+
 def read_text(path: Path, errors: Errors) -> str | None:
     """Return the file's text without a byte-order mark, or None after telling what is wrong with it."""
+    data = _read_utf8(path, errors)
+    return None if data is None else data.decode("utf-8-sig")
+
+
+def _read_utf8(path: Path, errors: Errors) -> bytes | None:
+    """Return a file's bytes, which are UTF-8 without NUL, or None after telling what is wrong with them."""
     try:
+        if path.exists() and not path.is_file():  # a pipe would never end
+            errors.unread(path.name, None, "is no file")
+            return None
         data = path.read_bytes()
     except OSError as error:
-        errors.add(path.name, None, "", f"can't be read ({error.strerror})")
+        errors.unread(path.name, None, f"can't be read ({error.strerror})")
         return None
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        errors.add(path.name, 1, "", "is UTF-16; save it as UTF-8")
-        return None
-    if data.startswith(b"PK\x03\x04"):
-        errors.add(path.name, 1, "", "is a zip or spreadsheet file, not plain text")
-        return None
+        errors.unread(path.name, 1, "is UTF-16; save it as UTF-8")
+    elif data.startswith(b"PK\x03\x04"):
+        errors.unread(path.name, 1, "is a zip or spreadsheet file; save it as plain text, CSV for a table")
+    elif (wrong := _not_utf8_from(data)) is not None:
+        errors.unread(path.name, data.count(b"\n", 0, wrong) + 1, "is not UTF-8 here; save the file as UTF-8")
+    elif (wrong := data.find(b"\0")) >= 0:
+        line = data.count(b"\n", 0, wrong) + 1
+        errors.unread(path.name, line, "holds a NUL character; remove it, and save the file as UTF-8")
+    else:
+        return data
+    return None
+
+
+def _not_utf8_from(data: bytes) -> int | None:
     try:
-        text = data.decode("utf-8-sig")
+        data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        errors.add(path.name, line, "", "is not UTF-8 here; save the file as UTF-8")
-        return None
-    if "\x00" in text:
-        errors.add(path.name, text.count("\n", 0, text.index("\x00")) + 1, "", "holds a NUL character")
-        return None
-    return text
+        return error.start
+    return None
 
 
-def read_csv(path: Path, columns: Sequence[str], errors: Errors, *, name: str = "") -> Iterator[Row]:
+def read_csv(path: Path, columns: Sequence[str], errors: Errors) -> Iterator[Row]:
     """Yield the rows of a CSV file that has at least these columns. Lines are counted as an editor does."""
-    name = name or path.name
-    text = read_text(path, errors)
-    if text is None:
+    data = _read_utf8(path, errors)
+    if data is None:
         return
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    # read as a stream: the whole text at once would take four times the file's size
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), strict=True)
     began = 1
     try:
         header = next(reader, [])
-        if missing := [column for column in columns if column not in header]:
-            errors.add(name, 1, ", ".join(missing), "this column is missing")
-            return
-        if doubled := sorted({c for c in header if header.count(c) > 1}):
-            errors.add(name, 1, ", ".join(doubled), "this column is there twice")
+        if wrong := _wrong_header(header, columns):
+            errors.broken.add(path.name)
+            errors.add(path.name, 1, *wrong)
             return
         began = reader.line_num + 1
         for fields in reader:
             if fields:
                 if len(fields) != len(header):
-                    errors.add(name, began, "", f"has {len(fields)} fields where the header has {len(header)}")
+                    hint = "; put a text that holds a comma in quotes" if len(fields) > len(header) else ""
+                    what = f"has {len(fields)} fields where the header has {len(header)}{hint}"
+                    errors.unread(path.name, began, what)
                 else:
-                    yield Row(name, began, dict(zip(header, fields, strict=True)), errors)
+                    yield Row(path.name, began, dict(zip(header, fields, strict=True)), errors)
             began = reader.line_num + 1
     except csv.Error as error:
-        errors.add(name, began, "", f"is no proper CSV from here ({error})")
+        what = {
+            "unexpected end of data": "a quote is opened here and never closed",
+            f"field larger than field limit ({MOST_CELL})": f"a field is longer than {MOST_CELL} characters",
+        }.get(str(error), str(error))
+        errors.unread(path.name, began, f"is no proper CSV from here ({what})")
+
+
+def _wrong_header(header: Sequence[str], columns: Sequence[str]) -> tuple[str, str] | None:
+    """Return the field and what is wrong with it, or None if these columns are there."""
+    if not header and columns:
+        return "", "is empty; it needs a header with the columns " + ", ".join(columns)
+    if missing := [column for column in columns if column not in header]:
+        what = "this column is missing" if len(missing) == 1 else "these columns are missing"
+        there = ", ".join(_shown(column) for column in header)
+        hint = "; put commas between them" if len(header) == 1 and re.search(r"[;\t]", header[0]) else ""
+        return ", ".join(missing), f"{what}; the header has {there}{hint}"
+    if doubled := sorted({column for column in header if header.count(column) > 1}):
+        return ", ".join(doubled), "this column is there twice"
+    if too_long := next((column for column in header if len(column) > MOST_COLUMN), ""):
+        return _shown(too_long), f"a column's name has at most {MOST_COLUMN} characters"
+    return None
 
 
 def read_jsonl(path: Path, errors: Errors) -> Iterator[Row]:
     """Yield the objects of a JSON Lines file."""
-    text = read_text(path, errors)
-    if text is None:
+    data = _read_utf8(path, errors)
+    if data is None:
         return
-    for number, line in enumerate(text.split("\n"), 1):
-        if line.strip():
-            value = parse_json(line, lambda what, n=number: errors.add(path.name, n, "", what))  # type: ignore[misc]
-            if isinstance(value, dict):
-                yield Row(path.name, number, value, errors)
-            elif value is not None:
-                errors.add(path.name, number, "", "must be a JSON object")
+    for number, line in enumerate(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline="\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            value = parse_json(line.rstrip("\r\n"))
+        except NotJson as wrong:
+            errors.unread(path.name, number, str(wrong))
+            continue
+        if isinstance(value, dict):
+            yield Row(path.name, number, value, errors)
+        else:
+            errors.unread(path.name, number, 'must be a JSON object on one line: {"…": …}')
 
 
 def read_json(path: Path, errors: Errors) -> Any:
@@ -202,31 +282,73 @@ def read_json(path: Path, errors: Errors) -> Any:
     text = read_text(path, errors)
     if text is None:
         return None
-    return parse_json(text, lambda what: errors.add(path.name, None, "", what))
-
-
-def parse_json(text: str, tell: Callable[[str], None]) -> Any:
-    """Return the JSON value of `text`; NaN, infinities, doubled keys and deep nesting are refused."""
-
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is no JSON number")
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(pairs)
-        if len(found) != len(pairs):
-            keys = [key for key, _ in pairs]
-            raise ValueError(f"the key {_shown(next(k for k in keys if keys.count(k) > 1))} is there twice")
-        return found
-
     try:
-        return json.loads(text, parse_constant=refuse, object_pairs_hook=once)
+        value = parse_json(text)
+    except NotJson as wrong:
+        errors.unread(path.name, wrong.line, str(wrong))
+        return None
+    if value is None:
+        errors.unread(path.name, 1, "holds nothing but null")
+    return value
+
+
+class NotJson(ValueError):
+    """Says what is wrong with a text that should be JSON, and in which of its lines where that is known."""
+
+    def __init__(self, what: str, line: int | None = None) -> None:
+        super().__init__(what)
+        self.line = line
+
+
+def parse_json(text: str) -> Any:
+    """Return the JSON value of `text`. Raises NotJson, also for what other readers could not take: NaN and infinities,
+    doubled keys, numbers without measure, deep nesting."""
+    if not text.strip():
+        raise NotJson("is empty")
+    try:
+        value = json.loads(
+            text, parse_constant=_no_number, parse_int=_whole, parse_float=_finite, object_pairs_hook=_once
+        )
     except json.JSONDecodeError as error:
-        tell(f"is no proper JSON at line {error.lineno}, column {error.colno} ({error.msg})")
-    except ValueError as error:
-        tell(str(error))
+        raise NotJson(f"is no proper JSON at column {error.colno} ({error.msg})", error.lineno) from None
     except RecursionError:
-        tell("is nested too deeply")
-    return None
+        raise NotJson("is nested too deeply") from None
+    if text.count("[") + text.count("{") > MOST_NESTING and _nesting(value) > MOST_NESTING:
+        raise NotJson("is nested too deeply")
+    return value
+
+
+def _no_number(constant: str) -> None:
+    raise NotJson(f"{constant} is no JSON number")
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > MOST_DIGITS:
+        raise NotJson(f"holds a number of {len(digits)} digits; at most {MOST_DIGITS} are read")
+    return int(digits)
+
+
+def _finite(number: str) -> float:
+    if math.isinf(float(number)):
+        raise NotJson(f"{number[:20]} is too large a number")
+    return float(number)
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        [(doubled, _times)] = Counter(key for key, _value in pairs).most_common(1)
+        raise NotJson(f"the key {_shown(doubled)} is there twice")
+    return found
+
+
+def _nesting(value: Any) -> int:
+    """Return how many lists and objects stand inside each other at most."""
+    depth, level = 0, [value]
+    while level := [inner for inner in level if isinstance(inner, dict | list)]:
+        depth += 1
+        level = [x for inner in level for x in (inner.values() if isinstance(inner, dict) else inner)]
+    return depth
 
 
 def is_storable(text: str) -> bool:

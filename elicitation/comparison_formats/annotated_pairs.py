@@ -18,14 +18,13 @@ from elicitation.comparison_formats.content import (
     is_name,
     storable,
 )
-from elicitation.tables import Errors, Row, parse_json, read_text
+from elicitation.tables import Errors, Row, read_json
 
 _KINDS = {"human": "human", "principle": "principle", "non_preference_principle": "principle", "model": "model"}
 
 
 def read(path: Path, found: ComparisonFile, errors: Errors) -> None:
-    text = read_text(path, errors)
-    body = parse_json(text, lambda what: errors.add(path.name, None, "", what)) if text is not None else None
+    body = read_json(path, errors)
     if body is None:
         return
     if not isinstance(body, dict) or not isinstance(body.get("comparisons"), list):

@@ -21,6 +21,9 @@ OPTIONAL = (
     "graph_position_checks.csv",
 )
 STUDY_FORMAT = "folkmoot-study/1"
+LATER = (
+    "deduplicated:"  # how the source's id of a value begins that a later grouping made: they have a space of their own
+)
 
 
 @dataclass
@@ -42,6 +45,37 @@ class ValueRow(NamedTuple):
     extra: dict[str, Any]
 
 
+class VoteRow(NamedTuple):
+    participant: str
+    from_id: int
+    to_id: int
+    context: str
+    run_id: str
+    answer: str
+    moment: datetime
+    source: dict[str, str]
+
+
+class PickRow(NamedTuple):
+    """A value that was shown (then `answer` is empty), or what someone said of it."""
+
+    participant: str
+    draw_id: str
+    value: int
+    case: str
+    created_at: str
+    answer: str = ""
+
+
+class CheckRow(NamedTuple):
+    """What someone said later about a merged card, as the same as theirs or as their place in the graph."""
+
+    participant: str
+    card: int | None
+    merged: int
+    answer: str
+
+
 @dataclass
 class Folder:
     """A study folder, read and checked."""
@@ -53,13 +87,13 @@ class Folder:
     values: dict[int, ValueRow] = field(default_factory=dict)
     cards: dict[int, Row] = field(default_factory=dict)
     stories: list[Row] = field(default_factory=list)
-    votes: list[tuple[Row, datetime]] = field(default_factory=list)
-    exposures: list[Row] = field(default_factory=list)
-    picks: list[Row] = field(default_factory=list)
+    votes: list[VoteRow] = field(default_factory=list)
+    exposures: list[PickRow] = field(default_factory=list)
+    picks: list[PickRow] = field(default_factory=list)
     people: dict[str, dict[str, str]] = field(default_factory=dict)
     runs: dict[int, dict[int, ValueRow]] = field(default_factory=dict)
     members: list[tuple[int, int, int]] = field(default_factory=list)
-    merged: list[tuple[int, int]] = field(default_factory=list)
-    same_card: list[Row] = field(default_factory=list)
-    fair: list[Row] = field(default_factory=list)
+    merged: dict[int, int] = field(default_factory=dict)
+    same_card: list[CheckRow] = field(default_factory=list)
+    fair: list[CheckRow] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

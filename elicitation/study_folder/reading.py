@@ -1,33 +1,50 @@
 """Reading a study folder: every file is checked before anything is stored, and what is wrong is told with its place."""
 
-from collections import Counter
+import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
-from django.utils import timezone
 from pydantic import ValidationError as BadSettings
 
+from core.text import readable
 from elicitation.models import Endorsement, UpgradeStory, WisdomVote
-from elicitation.study_folder.content import OPTIONAL, REQUIRED, STUDY_FORMAT, Folder, ValueRow
+from elicitation.study_folder.content import (
+    OPTIONAL,
+    REQUIRED,
+    STUDY_FORMAT,
+    CheckRow,
+    Folder,
+    PickRow,
+    ValueRow,
+    VoteRow,
+)
 from elicitation.study_settings import StudySettings
-from elicitation.tables import BadFile, Errors, Row, is_storable, read_csv, read_json, read_jsonl
+from elicitation.tables import Errors, Row, is_storable, names_in, read_csv, read_json, read_jsonl
 
+VALUES, CARDS, MERGED = "canonical_values.jsonl", "values_cards.jsonl", "deduplicated_cards.jsonl"
+SHOWN, PICKED = "impressions.csv", "votes.csv"
+POLIS = {"comments.csv", "participants-votes.csv"}
+MOST_CONTEXT = 300
 SAME_CARD = ("same", "different", "unsure")
+KEPT_OF_VOTES = ("created_at", "updated_at", "has_comment")
 
 
 def read_folder(folder: Path) -> Folder:
     """Return the folder's content, checked. Raises BadFile with up to 20 errors that name file, line and field."""
-    if not folder.is_dir():
-        raise BadFile([f"{folder}: there is no such folder"])
+    there = names_in(folder)
     errors = Errors()
-    there = {path.name for path in folder.iterdir()}
-    for name in REQUIRED:
-        if name not in there:
-            errors.add(name, None, "", "is missing; a study folder needs " + ", ".join(REQUIRED))
+    if missing := [name for name in REQUIRED if name not in there]:
+        for name in missing:
+            errors.add(name, None, "", "is missing")
+        hint = (
+            "this looks like a Polis export: add --format polis" if there >= POLIS else "docs/formats.md describes them"
+        )
+        errors.add(str(folder), None, "", f"a study folder needs {', '.join(REQUIRED)}; {hint}")
     errors.stop_if_any()
     found = Folder()
     if unknown := sorted(there - set(REQUIRED) - set(OPTIONAL)):
-        found.notes.append("left unread: " + ", ".join(unknown))
+        found.notes.append("left unread: " + readable(", ".join(unknown)))
     people: dict[str, None] = {}
     _read_frame(folder, found, errors, there)
     _read_values(folder, found, errors, there)
@@ -42,13 +59,12 @@ def read_folder(folder: Path) -> Folder:
 def _read_frame(folder: Path, found: Folder, errors: Errors, there: set[str]) -> None:
     if "study.json" in there:
         _read_study(read_json(folder / "study.json", errors), found, errors)
-    cases = read_json(folder / "cases.json", errors)
-    if not isinstance(cases, list):
-        errors.add("cases.json", None, "", "must be a list of cases")
-        cases = []
+    cases = _list_in(folder / "cases.json", 'a list of cases: [{"id": …, "question": …}]', errors)
     for place, case in enumerate(cases, 1):
         row = Row(f"cases.json, case {place}", 0, case if isinstance(case, dict) else {}, errors)
         name = row.text("id", most=100)
+        if not name:
+            errors.broken.add("cases.json")
         row.text("title", most=120, required=False)
         row.text("question", most=2000)
         row.flag("is_heavy")
@@ -56,23 +72,29 @@ def _read_frame(folder: Path, found: Folder, errors: Errors, there: set[str]) ->
         if name in found.cases:
             row.wrong("id", f"{name!r} is there twice")
         found.cases[name] = row
-    contexts = read_json(folder / "contexts.json", errors)
-    if not isinstance(contexts, list) or not all(
-        isinstance(c, str) and 0 < len(c) <= 300 and is_storable(c) for c in contexts
-    ):
-        errors.add("contexts.json", None, "", "must be a list of texts of up to 300 characters")
-        contexts = []
-    for context, times in Counter(contexts).items():
-        if times > 1:
-            errors.add("contexts.json", None, "", f"{context!r} is there twice")
-    found.contexts = dict.fromkeys(contexts)
+    contexts = _list_in(folder / "contexts.json", "a list of texts", errors)
+    for place, context in enumerate(contexts, 1):
+        row = Row(f"contexts.json, context {place}", 0, {"": context}, errors)
+        text = row.text("", most=MOST_CONTEXT)
+        if not text:
+            errors.broken.add("contexts.json")
+        elif text in found.contexts:
+            row.wrong("", f'"{text}" is there twice')
+        found.contexts[text] = None
     for row in read_csv(folder / "contexts_on_cases.csv", ["context", "case_id"], errors):
         link = (row.text("context"), row.text("case_id"))
-        row.known("context", link[0], found.contexts, "context")
-        row.known("case_id", link[1], found.cases, "case")
+        row.known("context", link[0], found.contexts, "context", "contexts.json")
+        row.known("case_id", link[1], found.cases, "case", "cases.json")
         if link in found.links:
             row.wrong("context", "this pair is there twice")
         found.links[link] = None
+
+
+def _list_in(path: Path, what: str, errors: Errors) -> list[Any]:
+    value = read_json(path, errors)
+    if value is not None and not isinstance(value, list):
+        errors.unread(path.name, None, f"must be {what}")
+    return value if isinstance(value, list) else []
 
 
 def _read_study(told: Any, found: Folder, errors: Errors) -> None:
@@ -91,7 +113,7 @@ def _read_study(told: Any, found: Folder, errors: Errors) -> None:
         StudySettings.model_validate(told.get("settings", {}))
     except BadSettings as bad:
         for error in bad.errors():
-            row.wrong("settings." + ".".join(map(str, error["loc"])), error["msg"])
+            row.wrong(".".join(map(str, ["settings", *error["loc"]])), error["msg"])
     found.study = told
 
 
@@ -107,54 +129,79 @@ def _value_row(row: Row, number: int, *extra: str) -> ValueRow:
 
 
 def _read_values(folder: Path, found: Folder, errors: Errors, there: set[str]) -> None:
-    for row in read_jsonl(folder / "canonical_values.jsonl", errors):
-        number = row.number("id")
-        if number is not None and number in found.values:
-            row.wrong("id", f"{number} is there twice")
-        if number is not None:
-            found.values[number] = _value_row(row, number, "created_at", "case_id", "is_archived", "source")
-            _check_source(row)
-        row.text("created_at", most=40, required=False)
+    for row in read_jsonl(folder / VALUES, errors):
+        number = _own_number(row, found.values)
+        value = _value_row(row, number, "created_at", "case_id", "is_archived", "source")
+        _check_source(row)
+        _check_time(row)
         row.flag("is_archived")
         _case(row, found)
-    if "values_cards.jsonl" in there:
-        for row in read_jsonl(folder / "values_cards.jsonl", errors):
-            number = row.number("id")
-            if number is not None and number in found.cards:
-                row.wrong("id", f"{number} is there twice")
-            _value_row(row, number or 0)
+        found.values[number] = value
+    if CARDS in there:
+        for row in read_jsonl(folder / CARDS, errors):
+            number = _own_number(row, found.cards)
+            _value_row(row, number)
             canonical = row.number("canonical_id", required=False)
-            if canonical is not None:
-                row.known("canonical_id", canonical, found.values, "canonical value")
+            row.known("canonical_id", canonical, found.values, "canonical value", VALUES)
             row.text("quality", most=10, required=False)
-            row.text("created_at", most=40, required=False)
-            found.cards[number or 0] = row
-    if "deduplicated_cards.jsonl" in there:
-        seen_numbers = set()
-        for row in read_jsonl(folder / "deduplicated_cards.jsonl", errors):
-            number, generation = row.number("id"), row.number("generation")
-            values = found.runs.setdefault(generation or 0, {})
-            if number in seen_numbers:
-                row.wrong("id", f"{number} is there twice")
-            seen_numbers.add(number)
-            values[number or 0] = _value_row(row, number or 0)
+            _check_time(row)
+            found.cards[number] = row
+    merged_cards: dict[int, None] = {}
+    if MERGED in there:
+        for row in read_jsonl(folder / MERGED, errors):
+            number, generation = _own_number(row, merged_cards), row.number("generation") or 0
+            merged_cards[number] = None
+            found.runs.setdefault(generation, {})[number] = _value_row(row, number)
     if "deduplications.csv" in there:
         columns = ["values_card_id", "deduplicated_card_id", "generation"]
         seen = set()
         for row in read_csv(folder / "deduplications.csv", columns, errors):
-            card, value, generation = (row.number(name) for name in columns)
-            row.known("values_card_id", card, found.cards, "values card")
-            row.known("deduplicated_card_id", value, found.runs.get(generation or 0, {}), "deduplicated card")
-            if (card, generation) in seen:
-                row.wrong("values_card_id", f"card {card} is in generation {generation} twice")
-            seen.add((card, generation))
-            found.members.append((card or 0, value or 0, generation or 0))
+            card, merged, of = (row.number(name) for name in columns)
+            row.known("values_card_id", card, found.cards, "values card", CARDS)
+            what = f"deduplicated card of generation {of} with id"
+            row.known("deduplicated_card_id", merged, found.runs.get(of or 0, {}), what, MERGED)
+            if (card, of) in seen:
+                row.wrong("values_card_id", f"card {card} is in generation {of} twice")
+            seen.add((card, of))
+            found.members.append((card or 0, merged or 0, of or 0))
     if "merged_values.csv" in there:
-        for row in read_csv(folder / "merged_values.csv", ["canonical_value_id", "counts_as_id"], errors):
-            value, target = row.number("canonical_value_id"), row.number("counts_as_id")
-            row.known("canonical_value_id", value, found.values, "canonical value")
-            row.known("counts_as_id", target, found.values, "canonical value")
-            found.merged.append((value or 0, target or 0))
+        _read_merged(folder / "merged_values.csv", found, errors)
+
+
+def _read_merged(path: Path, found: Folder, errors: Errors) -> None:
+    rows: dict[int, Row] = {}
+    for row in read_csv(path, ["canonical_value_id", "counts_as_id"], errors):
+        value, target = row.number("canonical_value_id"), row.number("counts_as_id")
+        row.known("canonical_value_id", value, found.values, "canonical value", VALUES)
+        row.known("counts_as_id", target, found.values, "canonical value", VALUES)
+        if value is None or target is None:
+            continue
+        if value in rows:
+            row.wrong("canonical_value_id", f"{value} is there already in line {rows[value].line}")
+        rows.setdefault(value, row)
+        found.merged.setdefault(value, target)
+    for value, row in rows.items():  # counting follows one step only, and a circle would have no end
+        if found.merged[value] in rows:
+            line = rows[found.merged[value]].line
+            row.wrong(
+                "counts_as_id", f"{found.merged[value]} counts as another value itself (line {line}); name that one"
+            )
+
+
+def _own_number(row: Row, known: Collection[int]) -> int:
+    """Return the row's own id, after telling if it has none that others can refer to."""
+    number = row.number("id")
+    if number is None:
+        row.errors.broken.add(row.file)
+    elif number in known:
+        row.wrong("id", f"{number} is there twice")
+    return number or 0
+
+
+def _check_time(row: Row) -> None:
+    """Check a time that need not be there; it is kept as it is written."""
+    if row.text("created_at", most=40, required=False):
+        row.time("created_at")
 
 
 def _check_mapping(row: Row) -> None:
@@ -180,7 +227,7 @@ def _check_source(row: Row) -> None:
 
 def _read_answers(folder: Path, found: Folder, errors: Errors, there: set[str], people: dict[str, None]) -> None:
     if "upgrade_stories.jsonl" in there:
-        seen_stories = set()
+        told = set()
         for row in read_jsonl(folder / "upgrade_stories.jsonl", errors):
             story = (*_pair(row, found), row.text("run_id", most=100, required=False))
             row.text("story", most=8000, required=False)
@@ -188,54 +235,71 @@ def _read_answers(folder: Path, found: Folder, errors: Errors, there: set[str], 
             _check_mapping(row)
             row.choice("origin", UpgradeStory.Origin.values, required=False)
             row.choice("state", UpgradeStory.State.values, required=False)
-            if story in seen_stories:
+            if story in told:
                 row.wrong("from_id", "this story is there twice")
-            seen_stories.add(story)
+            told.add(story)
             found.stories.append(row)
-    columns = ["participant", "from_id", "to_id", "context", "run_id", "relationship", "created_at"]
-    seen_votes: dict[tuple[Any, ...], int] = {}
-    for row in read_csv(folder / "wisdom_votes.csv", columns, errors):
-        person = _person(row, people)
-        key = (person, *_pair(row, found))
-        row.text("run_id", most=100, required=False)
-        row.choice("relationship", WisdomVote.Answer.values)
-        moment = row.time("created_at")
-        if "updated_at" in row.fields:
-            row.time("updated_at")
-        if key in seen_votes:
-            row.wrong("participant", f"{person} answered this pair in this context already in line {seen_votes[key]}")
-        seen_votes[key] = row.line
-        found.votes.append((row, moment or timezone.now()))
-    columns = ["participant", "draw_id", "canonical_value_id", "case_id", "created_at"]
-    shown: dict[tuple[Any, ...], None] = {}
+    _read_votes(folder / "wisdom_votes.csv", found, people, errors)
     owners: dict[str, tuple[str, str]] = {}
-    for name, rows, optional in (("impressions.csv", found.exposures, ()), ("votes.csv", found.picks, ("answer",))):
-        if name not in there:
-            continue
-        doubled = 0
-        seen: dict[tuple[Any, ...], None] = {}
-        for row in read_csv(folder / name, columns, errors):
-            draw = row.text("draw_id", most=100, required=name == "impressions.csv")
-            value = row.number("canonical_value_id")
-            person, case = _person(row, people), _case(row, found)
-            row.known("canonical_value_id", value, found.values, "canonical value")
+    shown = _read_picks(folder / SHOWN, found, people, owners, errors) if SHOWN in there else set()
+    picked = _read_picks(folder / PICKED, found, people, owners, errors) if PICKED in there else set()
+    if shown and (unseen := len(picked - shown)):
+        found.notes.append(f"{PICKED}: {unseen} picks of values that {SHOWN} does not show")
+
+
+def _read_votes(path: Path, found: Folder, people: dict[str, None], errors: Errors) -> None:
+    columns = ["participant", "from_id", "to_id", "context", "run_id", "relationship", "created_at"]
+    seen: dict[tuple[str, int, int, str], int] = {}
+    for row in read_csv(path, columns, errors):
+        person = _person(row, people)
+        pair = _pair(row, found)
+        run = sys.intern(row.text("run_id", most=100, required=False))
+        answer = row.choice("relationship", WisdomVote.Answer.values)
+        moment = row.time("created_at")
+        if row.fields.get("updated_at"):
+            row.time("updated_at")
+        if "has_comment" in row.fields:
+            row.choice("has_comment", ("0", "1"))
+        key = (person, *pair)
+        if key in seen:
+            row.wrong("participant", f"{person} answered this pair in this context already in line {seen[key]}")
+        seen[key] = row.line
+        if moment is not None and not errors.told:  # an import with errors stores none, and need not hold them all
+            source = {name: row.fields[name] for name in KEPT_OF_VOTES if name in row.fields}
+            found.votes.append(VoteRow(person, *pair, run, answer, moment, source))
+
+
+def _read_picks(
+    path: Path, found: Folder, people: dict[str, None], owners: dict[str, tuple[str, str]], errors: Errors
+) -> set[tuple[str, str, int]]:
+    """Read what was shown, or what was picked of it, and return it as (draw, person where there is no draw, value)."""
+    is_shown = path.name == SHOWN
+    seen: set[tuple[str, str, int]] = set()
+    doubled = 0
+    for row in read_csv(path, ["participant", "draw_id", "canonical_value_id", "case_id", "created_at"], errors):
+        draw = row.text("draw_id", most=100, required=is_shown)
+        value = row.number("canonical_value_id")
+        person, case = _person(row, people), _case(row, found)
+        row.known("canonical_value_id", value, found.values, "canonical value", VALUES)
+        if draw or row.fields["created_at"]:  # where nothing was drawn the time need not be known
             row.time("created_at")
-            if optional and "answer" in row.fields:
-                row.choice("answer", Endorsement.Answer.values)
-            if draw and owners.setdefault(draw, (person, case)) != (person, case):
-                row.wrong("draw_id", f"draw {draw} belongs to another participant or case in an earlier line")
-            pick = (draw, "" if draw else person, value)
-            if pick in seen:
-                doubled += 1
-                continue
-            seen[pick] = None
-            rows.append(row)
-        if name == "impressions.csv":
-            shown = seen
-        elif shown and (unseen := sum(key not in shown for key in seen)):
-            found.notes.append(f"votes.csv: {unseen} picks of values that impressions.csv does not show")
-        if doubled:
-            found.notes.append(f"{name}: {doubled} rows repeat a draw and value; one of each was kept")
+        answer = ""
+        if not is_shown:
+            has_answer = "answer" in row.fields
+            answer = row.choice("answer", Endorsement.Answer.values) if has_answer else Endorsement.Answer.AGREE
+        if draw and owners.setdefault(draw, (person, case)) != (person, case):
+            row.wrong("draw_id", f"draw {draw} belongs to another participant or case in an earlier line")
+        pick = (draw, "" if draw else person, value or 0)
+        if pick in seen:
+            doubled += 1
+            continue
+        seen.add(pick)
+        kept = PickRow(person, draw, value or 0, case, row.fields["created_at"], answer)
+        (found.exposures if is_shown else found.picks).append(kept)
+    if doubled:
+        rows = "1 row repeats" if doubled == 1 else f"{doubled} rows repeat"
+        found.notes.append(f"{path.name}: {rows} a draw and value; one of each was kept")
+    return seen
 
 
 def _read_later(folder: Path, found: Folder, errors: Errors, there: set[str], people: dict[str, None]) -> None:
@@ -244,27 +308,26 @@ def _read_later(folder: Path, found: Folder, errors: Errors, there: set[str], pe
             person = _person(row, people)
             if person in found.people:
                 row.wrong("participant", f"{person} is there twice")
-            found.people[person] = {k: row.text(k, most=200, required=False) for k in row.fields if k != "participant"}
-    deduplicated = {number for values in found.runs.values() for number in values}
+            asked = [name for name in row.fields if name and name != "participant"]  # one without a name is a row count
+            found.people[person] = {name: row.text(name, most=200, required=False) for name in asked}
+    merged = {number for values in found.runs.values() for number in values}
     if "deduplication_checks.csv" in there:
         columns = ["participant", "values_card_id", "deduplicated_card_id", "answer"]
         for row in read_csv(folder / "deduplication_checks.csv", columns, errors):
-            _person(row, people)
-            row.known("values_card_id", row.number("values_card_id"), found.cards, "values card")
-            row.known("deduplicated_card_id", row.number("deduplicated_card_id"), deduplicated, "deduplicated card")
-            row.choice("answer", SAME_CARD)
-            found.same_card.append(row)
+            person, card, value = _person(row, people), row.number("values_card_id"), row.number("deduplicated_card_id")
+            row.known("values_card_id", card, found.cards, "values card", CARDS)
+            row.known("deduplicated_card_id", value, merged, "deduplicated card", MERGED)
+            found.same_card.append(CheckRow(person, card, value or 0, row.choice("answer", SAME_CARD)))
     if "graph_position_checks.csv" in there:
         columns = ["participant", "deduplicated_card_id", "is_satisfied"]
         for row in read_csv(folder / "graph_position_checks.csv", columns, errors):
-            _person(row, people)
-            row.known("deduplicated_card_id", row.number("deduplicated_card_id"), deduplicated, "deduplicated card")
-            row.choice("is_satisfied", ("True", "False"))
-            found.fair.append(row)
+            person, value = _person(row, people), row.number("deduplicated_card_id")
+            row.known("deduplicated_card_id", value, merged, "deduplicated card", MERGED)
+            found.fair.append(CheckRow(person, None, value or 0, row.choice("is_satisfied", ("True", "False"))))
 
 
 def _person(row: Row, people: dict[str, None]) -> str:
-    person = row.text("participant", most=100)
+    person = sys.intern(row.text("participant", most=100))
     people.setdefault(person)
     return person
 
@@ -272,15 +335,16 @@ def _person(row: Row, people: dict[str, None]) -> str:
 def _case(row: Row, found: Folder) -> str:
     case = row.text("case_id", most=100, required=False)
     if case:
-        row.known("case_id", case, found.cases, "case")
+        row.known("case_id", case, found.cases, "case", "cases.json")
     return case
 
 
 def _pair(row: Row, found: Folder) -> tuple[int, int, str]:
-    source, target, context = row.number("from_id"), row.number("to_id"), row.text("context")
-    row.known("from_id", source, found.values, "canonical value")
-    row.known("to_id", target, found.values, "canonical value")
-    row.known("context", context, found.contexts, "context")
+    source, target, context = row.number("from_id"), row.number("to_id"), sys.intern(row.text("context"))
+    row.known("from_id", source, found.values, "canonical value", VALUES)
+    row.known("to_id", target, found.values, "canonical value", VALUES)
+    if context:
+        row.known("context", context, found.contexts, "context", "contexts.json")
     if source is not None and source == target:
         row.wrong("to_id", "a value can't be compared with itself")
     return (source or 0, target or 0, context)

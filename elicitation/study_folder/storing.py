@@ -3,6 +3,7 @@
 import hashlib
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -31,10 +32,10 @@ from elicitation.models import (
     VerificationAnswer,
     WisdomVote,
 )
-from elicitation.study_folder.content import OPTIONAL, REQUIRED, Folder, ImportSummary, ValueRow
+from elicitation.study_folder.content import LATER, OPTIONAL, REQUIRED, Folder, ImportSummary, ValueRow
 from elicitation.study_folder.reading import read_folder
 from elicitation.study_settings import DemographicField
-from elicitation.tables import BadFile, Row
+from elicitation.tables import BadFile
 
 BATCH = 500
 MOST_SLUG = 60
@@ -108,7 +109,7 @@ def _store(found: Folder, slug: str, digest: str) -> dict[str, int]:
     values = {number: _value(study, row, questions) for number, row in found.values.items()}
     CanonicalValue.objects.bulk_create(values.values(), BATCH)
     cards = _store_cards(found, study)
-    merged_ids = _store_runs(found, study, values, cards)
+    _store_runs(found, study, values, cards)
     people = {
         name: Participant(
             study=study,
@@ -123,7 +124,7 @@ def _store(found: Folder, slug: str, digest: str) -> dict[str, int]:
     stories = _store_stories(found, study, values, contexts)
     _store_votes(found, study, people, values, contexts, stories)
     _store_picks(found, people, values, questions)
-    _store_checks(found, study, people, cards, merged_ids)
+    _store_checks(found, study, people, cards)
     return {
         "questions": len(questions),
         "contexts": len(contexts),
@@ -205,9 +206,7 @@ def _store_cards(found: Folder, study: Study) -> dict[int, ValuesCard]:
     return cards
 
 
-def _store_runs(
-    found: Folder, study: Study, values: dict[int, CanonicalValue], cards: dict[int, ValuesCard]
-) -> dict[int, CanonicalValue]:
+def _store_runs(found: Folder, study: Study, values: dict[int, CanonicalValue], cards: dict[int, ValuesCard]) -> None:
     """Store the grouping that the votes were cast under as the active run, and later generations beside it."""
     first = DeduplicationRun.objects.create(study=study, number=1, method="import", is_active=True)
     own = [(cards[n], row.fields.get("canonical_id")) for n, row in found.cards.items()]
@@ -215,22 +214,24 @@ def _store_runs(
         [ValueMember(run=first, card=card, value=values[to]) for card, to in own if to is not None], BATCH
     )
     ValueProjection.objects.bulk_create(
-        [ValueProjection(run=first, value=values[value], target=values[target]) for value, target in found.merged]
+        [
+            ValueProjection(run=first, value=values[value], target=values[target])
+            for value, target in found.merged.items()
+        ]
     )
     following = max(values, default=0) + 1
     merged: dict[int, CanonicalValue] = {}
     for n, (generation, rows) in enumerate(sorted(found.runs.items()), 2):
         run = DeduplicationRun.objects.create(study=study, number=n, source_id=str(generation), method="import")
         for number, row in rows.items():
-            archived = row._replace(extra={"is_archived": True})
-            merged[number] = _value(study, archived, {}, source_id=f"deduplicated:{number}", number=following)
+            archived = row._replace(extra={"is_archived": True, "generation": generation})
+            merged[number] = _value(study, archived, {}, source_id=f"{LATER}{number}", number=following)
             following += 1
         CanonicalValue.objects.bulk_create([merged[number] for number in rows], BATCH)
         members = [(card, value) for card, value, of in found.members if of == generation]
         ValueMember.objects.bulk_create(
             [ValueMember(run=run, card=cards[card], value=merged[value]) for card, value in members], BATCH
         )
-    return merged
 
 
 def _store_stories(
@@ -238,7 +239,8 @@ def _store_stories(
 ) -> dict[tuple[int, int, str, str], UpgradeStory]:
     stories = {}
     for n, row in enumerate(found.stories, 1):
-        key = _key(row)
+        f = row.fields
+        key = (int(f["from_id"]), int(f["to_id"]), f["context"], f.get("run_id") or "")
         stories[key] = UpgradeStory(
             study=study,
             number=n,
@@ -256,11 +258,6 @@ def _store_stories(
     return stories
 
 
-def _key(row: Row) -> tuple[int, int, str, str]:
-    f = row.fields
-    return int(f["from_id"]), int(f["to_id"]), f["context"], f.get("run_id") or ""
-
-
 def _store_votes(
     found: Folder,
     study: Study,
@@ -269,25 +266,22 @@ def _store_votes(
     contexts: dict[str, Context],
     stories: dict[tuple[int, int, str, str], UpgradeStory],
 ) -> None:
-    kept = ("created_at", "updated_at", "has_comment")
-    votes = []
-    for row, moment in found.votes:
-        key = _key(row)
-        votes.append(
+    for start in range(0, len(found.votes), BATCH):
+        WisdomVote.objects.bulk_create(
             WisdomVote(
                 study=study,
-                participant=people[row.fields["participant"]],
-                story=stories.get(key),
-                from_value=values[key[0]],
-                to_value=values[key[1]],
-                context=contexts[key[2]],
-                answer=row.fields["relationship"],
-                run_label=key[3],
-                source={name: row.fields[name] for name in kept if name in row.fields},
-                voted_at=moment,
+                participant=people[row.participant],
+                story=stories.get((row.from_id, row.to_id, row.context, row.run_id)),
+                from_value=values[row.from_id],
+                to_value=values[row.to_id],
+                context=contexts[row.context],
+                answer=row.answer,
+                run_label=row.run_id,
+                source=row.source,
+                voted_at=row.moment,
             )
+            for row in found.votes[start : start + BATCH]
         )
-    WisdomVote.objects.bulk_create(votes, BATCH)
 
 
 def _store_picks(
@@ -295,40 +289,38 @@ def _store_picks(
 ) -> None:
     draws: dict[str, Draw] = {}
     for row in [*found.exposures, *found.picks]:
-        name = row.fields["draw_id"]
-        if name and name not in draws:
-            draws[name] = Draw(
-                participant=people[row.fields["participant"]],
+        if row.draw_id and row.draw_id not in draws:
+            draws[row.draw_id] = Draw(
+                participant=people[row.participant],
                 kind=Draw.Kind.PICKS,
-                question=questions.get(row.fields["case_id"]),
-                source_id=name,
-                completed_at=datetime.fromisoformat(row.fields["created_at"]),
+                question=questions.get(row.case),
+                source_id=row.draw_id,
+                completed_at=datetime.fromisoformat(row.created_at),
             )
     Draw.objects.bulk_create(draws.values(), BATCH)
-    places: dict[str, int] = {}
+    places: Counter[str] = Counter()
     exposures = []
     for row in found.exposures:
-        name = row.fields["draw_id"]
-        places[name] = places.get(name, -1) + 1
         exposures.append(
             Exposure(
-                draw=draws[name],
-                position=places[name],
-                value=values[int(row.fields["canonical_value_id"])],
-                shown_at=datetime.fromisoformat(row.fields["created_at"]),
-                source_created_at=row.fields["created_at"],
+                draw=draws[row.draw_id],
+                position=places[row.draw_id],
+                value=values[row.value],
+                shown_at=datetime.fromisoformat(row.created_at),
+                source_created_at=row.created_at,
             )
         )
+        places[row.draw_id] += 1
     Exposure.objects.bulk_create(exposures, BATCH)
     Endorsement.objects.bulk_create(
         [
             Endorsement(
-                participant=people[row.fields["participant"]],
-                value=values[int(row.fields["canonical_value_id"])],
-                draw=draws.get(row.fields["draw_id"]),
-                question=questions.get(row.fields["case_id"]),
-                answer=row.fields.get("answer", Endorsement.Answer.AGREE),
-                source_created_at=row.fields.get("created_at", ""),
+                participant=people[row.participant],
+                value=values[row.value],
+                draw=draws.get(row.draw_id),
+                question=questions.get(row.case),
+                answer=row.answer,
+                source_created_at=row.created_at,
             )
             for row in found.picks
         ],
@@ -336,27 +328,20 @@ def _store_picks(
     )
 
 
-def _store_checks(
-    found: Folder,
-    study: Study,
-    people: dict[str, Participant],
-    cards: dict[int, ValuesCard],
-    merged: dict[int, CanonicalValue],
-) -> None:
+def _store_checks(found: Folder, study: Study, people: dict[str, Participant], cards: dict[int, ValuesCard]) -> None:
     kinds = VerificationAnswer.Kind
-    answers = [(kinds.SAME_CARD, row, row.fields["answer"]) for row in found.same_card]
-    answers += [(kinds.FAIR_POSITION, row, row.fields["is_satisfied"]) for row in found.fair]
+    told = [(kinds.SAME_CARD, row) for row in found.same_card] + [(kinds.FAIR_POSITION, row) for row in found.fair]
     VerificationAnswer.objects.bulk_create(
         [
             VerificationAnswer(
                 study=study,
-                participant=people[row.fields["participant"]],
+                participant=people[row.participant],
                 kind=kind,
-                card=cards[int(row.fields["values_card_id"])] if kind == kinds.SAME_CARD else None,
-                source_value_id=str(int(row.fields["deduplicated_card_id"])),
-                answer=answer,
+                card=None if row.card is None else cards[row.card],
+                source_value_id=str(row.merged),
+                answer=row.answer,
             )
-            for kind, row, answer in answers
+            for kind, row in told
         ],
         BATCH,
     )

@@ -79,6 +79,12 @@ def test_it_comes_out_as_a_study_folder_that_can_be_read_again(
     assert Endorsement.objects.filter(participant__study__slug="again").count() == 3
 
 
+def test_votes_of_which_no_time_is_told_get_none(export: Callable[..., Path], tmp_path: Path) -> None:
+    import_polis(export(), "town")
+    export_study(Study.objects.get(), tmp_path / "one")
+    assert (tmp_path / "one" / "votes.csv").read_text().splitlines()[1] == "7,,0,,,agree"
+
+
 def test_every_vote_of_a_published_export_comes_in(shared_data: Path) -> None:
     folder = shared_data / "opinion-groups" / "bg2050-volunteers"
     call_command("import_study", str(folder), "--format", "polis", "--study", "bg2050")

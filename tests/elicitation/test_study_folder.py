@@ -84,7 +84,7 @@ def everything(files: Files) -> Files:
         + "anna,d-1,7,keys,2023-09-12T21:58:17.185Z\nanna,d-1,3,keys,2023-09-12T21:58:17.185Z\n",
         "votes.csv": SHOWN + "anna,d-1,3,keys,2023-09-12T21:59:00.000Z\n",
         "demographics.csv": "participant,age\nanna,Under 30\nben,30 to 54\n",
-        "deduplicated_cards.jsonl": lines(value(7, "Safe for all", generation=1)),
+        "deduplicated_cards.jsonl": lines(value(7, "Safe for all", generation=1), value(8, "Nobody's", generation=1)),
         "deduplications.csv": "values_card_id,deduplicated_card_id,generation\n1,7,1\n",
         "merged_values.csv": "canonical_value_id,counts_as_id\n7,3\n",
         "deduplication_checks.csv": "participant,values_card_id,deduplicated_card_id,answer\nanna,1,7,same\n",
@@ -180,7 +180,7 @@ def test_lines_may_end_as_on_any_system(files: Files, folder_of: Write, end: str
 def test_a_row_that_repeats_a_draw_and_value_is_told_and_one_is_kept(everything: Files, folder_of: Write) -> None:
     everything["votes.csv"] += "anna,d-1,3,keys,2023-09-12T21:59:09.000Z\n"
     summary = import_study(folder_of(everything), "keys")
-    assert "votes.csv: 1 rows repeat a draw and value; one of each was kept" in summary.notes
+    assert "votes.csv: 1 row repeats a draw and value; one of each was kept" in summary.notes
     assert Endorsement.objects.count() == 1
 
 
@@ -205,18 +205,18 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("wisdom_votes.csv", "ben,7,3", 'ben,"7,3', "line 3: is no proper CSV from here"),
     ("wisdom_votes.csv", "ben,7,3", "ben,7", "line 3: has 6 fields where the header has 7"),
     ("wisdom_votes.csv", "ben,7", f"{'b' * 101},7", "participant: has 101 characters; at most 100 fit"),
-    ("wisdom_votes.csv", "ben,7", f"{'b' * 900_000},7", "wisdom_votes.csv, line 3: is no proper CSV from here"),
+    ("wisdom_votes.csv", "ben,7", f"{'b' * 900_000},7", "participant: has 900000 characters; at most 100 fit"),
     ("wisdom_votes.csv", "ben,7,3,When it hurts", "ben,7,3,When it rains", "line 3, context: there is no context"),
     ("wisdom_votes.csv", "2023-09-20T11:54:18Z", "yesterday", 'line 3, created_at: "yesterday" is no ISO time'),
     ("wisdom_votes.csv", "2023-09-20T11:54:18Z", "2023-09-20T11:54:18", "lacks a time zone"),
     ("wisdom_votes.csv", "2023-09-20T11:54:18Z", "0001-01-01T00:00:00+23:00", "is no ISO time"),
     ("wisdom_votes.csv", "to_id", "too", "wisdom_votes.csv, line 1, to_id: this column is missing"),
     ("wisdom_votes.csv", "run_id", "run_id,to_id", "line 1, to_id: this column is there twice"),
-    ("cases.json", "]", "", "cases.json: is no proper JSON"),
+    ("cases.json", "]", "", "cases.json, line 1: is no proper JSON at column"),
     ("cases.json", '"keys"', "5", "cases.json, case 1, id: must be text"),
     ("cases.json", "Should", "S" * 2000, "question: has 2017 characters; at most 2000 fit"),
-    ("contexts.json", "When there is time", "When it hurts", "contexts.json: 'When it hurts' is there twice"),
-    ("contexts.json", "When there is time", "\\ud800", "contexts.json: must be a list of texts"),
+    ("contexts.json", "When there is time", "When it hurts", 'contexts.json, context 2: "When it hurts" is there twice'),
+    ("contexts.json", "When there is time", "\\ud800", "contexts.json, context 2: holds a character that"),
     ("contexts.json", '"When there is time"', "NaN", "contexts.json: NaN is no JSON number"),
     ("contexts_on_cases.csv", "time,keys", "time,doors", 'contexts_on_cases.csv, line 3, case_id: there is no case "doors"'),
     ("canonical_values.jsonl", '"id": 3', '"id": 7', "canonical_values.jsonl, line 2, id: 7 is there twice"),
@@ -234,10 +234,15 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("upgrade_stories.jsonl", '"run_id"', '"state": "new", "run_id"', 'line 1, state: "new" is none of proposed'),
     ("upgrade_stories.jsonl", "null", "5", "line 1, mapping: must be a list"),
     ("values_cards.jsonl", '"canonical_id": 7', '"canonical_id": 8', "line 1, canonical_id: there is no canonical value 8"),
-    ("deduplications.csv", "1,7,1", "1,7,2", "line 2, deduplicated_card_id: there is no deduplicated card 7"),
+    ("deduplications.csv", "1,7,1", "1,7,2", "deduplicated_card_id: there is no deduplicated card of generation 2 with id 7"),
     ("deduplication_checks.csv", "same", "maybe", 'line 2, answer: "maybe" is none of same, different, unsure'),
     ("canonical_values.jsonl", '"case_id": "keys"', '"source": [5]', "line 2, source: must be an object"),
     ("impressions.csv", "anna,d-1,3", "ben,d-1,3", "line 3, draw_id: draw d-1 belongs to another participant"),
+    ("values_cards.jsonl", "2023-09-01T10:00:00Z", "in autumn", 'line 1, created_at: "in autumn" is no ISO time'),
+    ("upgrade_stories.jsonl", "}\n", "}\nnull\n", "upgrade_stories.jsonl, line 2: must be a JSON object"),
+    ("merged_values.csv", "7,3", "7,3\n7,3", "merged_values.csv, line 3, canonical_value_id: 7 is there already in line 2"),
+    ("merged_values.csv", "7,3", "7,7", "line 2, counts_as_id: 7 counts as another value itself (line 2)"),
+    ("merged_values.csv", "7,3", "7,3\n3,7", "line 3, counts_as_id: 7 counts as another value itself (line 2)"),
 ]  # fmt: skip
 
 
@@ -283,6 +288,31 @@ def test_missing_files_are_named(files: Files, folder_of: Write) -> None:
     assert "cases.json: is missing" in said and "wisdom_votes.csv: is missing" in said
 
 
+def test_a_folder_of_polis_is_told_how_to_be_read(folder_of: Write) -> None:
+    said = problems(folder_of({"comments.csv": "", "participants-votes.csv": ""}))
+    assert said.endswith("this looks like a Polis export: add --format polis")
+
+
+@pytest.mark.parametrize("file", ["cases.json", "contexts.json", "canonical_values.jsonl", "values_cards.jsonl"])
+def test_what_refers_to_a_file_that_could_not_be_read_is_no_error_of_its_own(
+    everything: Files, folder_of: Write, file: str
+) -> None:
+    said = problems(folder_of(everything | {file: "{"}))
+    assert said.startswith(f"{file}, line 1: is no proper JSON") and "\n" not in said
+
+
+def test_a_comment_is_not_smuggled_in_as_a_mark_that_there_is_one(files: Files, folder_of: Write) -> None:
+    files["wisdom_votes.csv"] = files["wisdom_votes.csv"].replace("created_at", "created_at,has_comment")
+    files["wisdom_votes.csv"] = files["wisdom_votes.csv"].replace("Z\n", "Z,My cousin Bert drinks.\n")
+    assert 'line 2, has_comment: "My cousin Bert drinks." is none of 0, 1' in problems(folder_of(files))
+
+
+def test_a_column_without_a_name_is_left(files: Files, folder_of: Write) -> None:
+    files["demographics.csv"] = ",participant,age\n0,anna,30\n1,ben,40\n"
+    import_study(folder_of(files), "keys")
+    assert Participant.objects.get(source_id="anna").demographics == {"age": "30"}
+
+
 def test_twenty_errors_are_told_and_the_others_counted(files: Files, folder_of: Write) -> None:
     bad = "".join(f"p{i},7,3,When it hurts,r1,perhaps,2023-09-19T11:54:18Z\n" for i in range(25))
     said = problems(folder_of(files | {"wisdom_votes.csv": VOTES + bad}))
@@ -297,7 +327,9 @@ def test_columns_of_any_name_can_stand_in_demographics(files: Files, folder_of: 
 
 def test_the_command_says_that_nothing_was_imported(files: Files, folder_of: Write) -> None:
     files["contexts.json"] = "{"
-    with pytest.raises(CommandError, match=r"Nothing was imported.\ncontexts.json: is no proper JSON at line 1"):
+    with pytest.raises(
+        CommandError, match=r"Nothing was imported.\ncontexts.json, line 1: is no proper JSON at column 2"
+    ):
         call_command("import_study", str(folder_of(files)), "--study", "keys")
 
 
@@ -323,6 +355,28 @@ def test_picks_come_out_where_nobody_wrote_down_what_was_shown(
     export_study(Study.objects.get(), tmp_path / "one")
     import_study(tmp_path / "one", "again")
     assert Endorsement.objects.filter(participant__study__slug="again").count() == 1
+
+
+def test_a_merged_card_without_members_comes_out_again(everything: Files, folder_of: Write, tmp_path: Path) -> None:
+    import_study(folder_of(everything), "keys")
+    export_study(Study.objects.get(), tmp_path / "one")
+    written = (tmp_path / "one" / "deduplicated_cards.jsonl").read_text().splitlines()
+    assert [json.loads(line)["id"] for line in written] == [7, 8]
+
+
+def test_an_export_that_fails_leaves_no_folder(files: Files, folder_of: Write, tmp_path: Path) -> None:
+    import_study(folder_of(files), "keys")
+    Study.objects.update(settings={"turn_budget": "many"})
+    with pytest.raises(ValueError, match="turn_budget"):
+        export_study(Study.objects.get(), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(files: Files, folder_of: Write) -> None:
+    folder = folder_of(files)
+    import_study(folder, "keys")
+    with pytest.raises(CommandError, match=r"cases.json/out: Not a directory; nothing was written"):
+        call_command("export_study", "keys", str(folder / "cases.json" / "out"))
 
 
 def test_a_study_that_was_born_here_comes_back_as_it_was(study: Study, tmp_path: Path) -> None:

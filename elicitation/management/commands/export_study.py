@@ -24,4 +24,6 @@ class Command(BaseCommand):
             files = export_study(found, folder)
         except BadFile as bad:
             raise CommandError(str(bad)) from None
+        except OSError as error:
+            raise CommandError(f"{folder}: {error.strerror}; nothing was written") from None
         self.stdout.write(f"{len(files)} files: " + ", ".join(files))
