@@ -1,12 +1,14 @@
 """Comparisons and their annotations: imported from files, or made in a study. Every study owns one dataset."""
 
+import re
+import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_slug
+from django.core.validators import MaxLengthValidator, validate_slug
 from django.db import IntegrityError, transaction
 from django.db.models import Count
 from django.utils.translation import gettext as _
@@ -33,6 +35,8 @@ BATCH = 500
 SMALLEST_CELL = 5
 MOST_SLUG = 60
 
+Texts = tuple[str | None, ...]  # prompt, text_a, text_b
+
 
 def dataset_of(study: Study) -> Dataset:
     """Return the dataset that a study owns, made now if there is none."""
@@ -55,12 +59,14 @@ def import_comparisons(
     """
     try:
         validate_slug(slug)
+        MaxLengthValidator(MOST_SLUG)(slug)
+    except ValidationError:
+        told = f"{slug[:70]!r} is no name of a dataset; use up to {MOST_SLUG} letters, digits and dashes"
+        raise BadFile([f"dataset: {told}"]) from None
+    try:
         title = clean_text(title, field="title", most=160).strip()
     except ValidationError as error:
-        told = " ".join(error.messages) if hasattr(error, "error_dict") else "use letters, digits and dashes"
-        raise BadFile([f"--dataset or --title: {told}"]) from None
-    if len(slug) > MOST_SLUG:
-        raise BadFile([f"--dataset: a name has at most {MOST_SLUG} characters"])
+        raise BadFile([f"title: {' '.join(error.messages)}"]) from None
     file = read_comparisons(path, format)
     with transaction.atomic():
         dataset, is_new = Dataset.objects.get_or_create(
@@ -73,30 +79,59 @@ def import_comparisons(
                 "default_annotator": file.default_annotator,
             },
         )
-        fresh = _only_new(file, dataset, path.name)
+        Dataset.objects.select_for_update().get(id=dataset.id)  # two imports at once come one after the other
+        fresh, others = _only_new(file, dataset, path.name)
         counts = _store(fresh, file, dataset)
     known = len(file.comparisons) - len(fresh)
     notes = [f"{known} comparisons were there already and are left as they were"] if known and fresh else []
+    if others:
+        notes.append(
+            f"{others} of the comparisons that are there have other answers in this file; they were not taken in"
+        )
     return ImportSummary(slug, changed=is_new or bool(fresh), counts=counts, notes=file.notes + notes)
 
 
-def _only_new(file: ComparisonFile, dataset: Dataset, name: str) -> list[ComparisonRow]:
-    stored = list(dataset.comparisons.values_list("source_id", "prompt", "text_a", "text_b"))
-    by_id = {row[0]: row[1:] for row in stored if row[0]}
-    unnamed = Counter(row[1:] for row in stored if not row[0])
-    fresh, wrong = [], []
+def import_upload(name: str, data: bytes, slug: str, *, format: str, title: str, owner: User | None) -> ImportSummary:
+    """Import what someone sent, as `import_comparisons` does a file; errors call it by the name that it was sent with."""
+    path = Path(re.sub(r"[^\w. -]", "_", name) or "upload")
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / (path.stem[:50] + path.suffix[:10])  # a longer one may be too long for the file system
+        file.write_bytes(data)
+        return import_comparisons(file, slug, format=format, title=title, owner=owner)
+
+
+def _only_new(file: ComparisonFile, dataset: Dataset, name: str) -> tuple[list[ComparisonRow], int]:
+    """Return the comparisons that the dataset lacks, and how many of the others have answers here that it lacks."""
+    by_id: dict[str, tuple[int, Texts]] = {}
+    unnamed: dict[Texts, list[int]] = {}
+    for key, source_id, *texts in dataset.comparisons.values_list("id", "source_id", "prompt", "text_a", "text_b"):
+        if source_id:
+            by_id[source_id] = (key, tuple(texts))
+        else:
+            unnamed.setdefault(tuple(texts), []).append(key)
+    fresh, known, wrong = [], [], []
     for place, row in enumerate(file.comparisons, 1):
-        texts = (row.prompt, row.text_a, row.text_b)
+        texts_here: Texts = (row.prompt, row.text_a, row.text_b)
         if row.source_id and row.source_id in by_id:
-            if by_id[row.source_id] != texts:
+            key, there = by_id[row.source_id]
+            known.append((key, row))
+            if there != texts_here:
                 wrong.append(f"{name}, comparison {place}, id: {row.source_id!r} is in the dataset with other texts")
-        elif not row.source_id and unnamed[texts] > 0:
-            unnamed[texts] -= 1
+        elif not row.source_id and unnamed.get(texts_here):
+            known.append((unnamed[texts_here].pop(0), row))
         else:
             fresh.append(row)
     if wrong:
         raise BadFile(wrong[:20], max(0, len(wrong) - 20))
-    return fresh
+    return fresh, _with_other_answers(known, dataset)
+
+
+def _with_other_answers(known: Sequence[tuple[int, ComparisonRow]], dataset: Dataset) -> int:
+    if not known:
+        return 0
+    given = Annotation.objects.current().filter(comparison__dataset=dataset)
+    stored = set(given.values_list("comparison_id", "annotator__source_id", "order_shown", "answer"))
+    return sum(any((key, a.annotator, a.order, a.answer) not in stored for a in row.annotations) for key, row in known)
 
 
 def _store(fresh: Sequence[ComparisonRow], file: ComparisonFile, dataset: Dataset) -> dict[str, int]:

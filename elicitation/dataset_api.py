@@ -1,7 +1,5 @@
 """REST for datasets of comparisons: list, read, import a file, download."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 
 from django.db.models import Count, QuerySet
@@ -21,7 +19,7 @@ from rest_framework.views import APIView
 from core.access import HasScope, IsFacilitator, MakesNew, caller_of
 from core.problems import MOST_FILE_BYTES, Problem
 from elicitation.comparison_formats import FORMATS
-from elicitation.comparisons import export_comparisons, import_comparisons
+from elicitation.comparisons import export_comparisons, import_upload
 from elicitation.models import Annotation, Comparison, Dataset
 from elicitation.tables import BadFile
 
@@ -131,16 +129,12 @@ class ComparisonListView(generics.ListAPIView[Comparison]):
                 "This file is too large",
                 f"At most {MOST_FILE_BYTES // 1_000_000} MB; use the command.",
             )
-        suffix = SUFFIXES.get(form) or Path(upload.name).suffix.lower()
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / f"upload{suffix if suffix in ('.csv', '.json', '.jsonl') else '.jsonl'}"
-            path.write_bytes(upload.read())
-            try:
-                title = serializer.validated_data.get("title", "")
-                summary = import_comparisons(path, slug, format=form, title=title, owner=caller.user)
-            except BadFile as bad:
-                errors = [{"field": "file", "detail": line} for line in bad.errors]
-                raise Problem(400, "bad-file", "Nothing was imported", bad.errors[0], errors=errors) from None
+        title = serializer.validated_data.get("title", "")
+        try:
+            summary = import_upload(upload.name, upload.read(), slug, format=form, title=title, owner=caller.user)
+        except BadFile as bad:
+            errors = [{"field": "file", "detail": line} for line in bad.lines]
+            raise Problem(400, "bad-file", "Nothing was imported", bad.errors[0], errors=errors) from None
         code = status.HTTP_201_CREATED if summary.changed else status.HTTP_200_OK
         told = {"dataset": slug, "changed": summary.changed, "counts": summary.counts, "notes": summary.notes}
         return Response(told, status=code)

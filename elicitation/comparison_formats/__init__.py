@@ -21,51 +21,67 @@ def read_comparisons(path: Path, form: str = "auto") -> ComparisonFile:
     """Return the file's content, checked. Raises BadFile with up to 20 errors that name file, line and field."""
     errors = Errors()
     if not path.is_file():
-        raise BadFile([f"{path}: there is no such file"])
-    if form == "auto":
-        form = _detect(path, errors)
+        raise BadFile([f"{path}: " + ("is no file" if path.exists() else "there is no such file")])
+    detected = "" if form != "auto" else _detect(path, errors)
     errors.stop_if_any()
-    found = ComparisonFile(form)
-    READERS[form](path, found, errors)
+    found = ComparisonFile(detected or form)
+    READERS[found.format](path, found, errors)
     if not found.comparisons and not errors.told:
         errors.add(path.name, None, "", "holds no comparison")
+    if errors.told and not detected and (likely := _detect(path, Errors())) not in ("", form):
+        errors.told = [
+            f"{path.name}: looks like {likely} rather than {form}; choose that format, or auto",
+            *errors.told[:19],
+        ]
     errors.stop_if_any()
     _note_oddities(found)
     return found
 
 
 def _detect(path: Path, errors: Errors) -> str:
+    """Return the format that the file seems to have, or nothing after telling that there is none."""
     text = read_text(path, errors)
     if text is None:
-        return "jsonl"
-    if path.suffix.lower() == ".csv":
-        return "icai-csv"
-    if text.lstrip().startswith("{"):
+        return ""
+    begins = text.lstrip().split("\n", 1)[0]
+    if begins.startswith("{"):
         try:
-            keys = set(json.loads(text.lstrip().split("\n", 1)[0]))
+            keys = set(json.loads(begins))
         except (ValueError, RecursionError):  # one object over many lines, or a cut line
             return "jsonl" if path.suffix.lower() == ".jsonl" else "annotated-pairs"
         if "comparisons" in keys or ("metadata" in keys and "annotators" in keys):
             return "annotated-pairs"
         return "trl" if {"chosen", "rejected"} <= keys else "jsonl"
-    errors.add(path.name, 1, "", "is none of " + ", ".join(FORMATS) + "; name the format")
-    return "jsonl"
+    if path.suffix.lower() == ".csv" or {"text_a", "text_b"} <= set(begins.strip().split(",")):
+        return "icai-csv"
+    what = (
+        "is none of " + ", ".join(FORMATS) + "; docs/formats-comparisons.md shows them" if text.strip() else "is empty"
+    )
+    errors.add(path.name, 1, "", what)
+    return ""
 
 
 def _note_oddities(found: ComparisonFile) -> None:
     """Say what is odd without being an error, as numbers."""
-    seen: dict[tuple[Any, ...], int] = {}
-    repeated = empty = same = 0
+    seen: set[tuple[Any, ...]] = set()
+    repeated = empty = same = ties = 0
+    kinds = {a.kind for a in found.annotators.values()}
+    asked = "human" if "human" in kinds else "unknown"
     for row in found.comparisons:
         key = (row.prompt, row.text_a, row.text_b)
         repeated += key in seen
-        seen[key] = 1
+        seen.add(key)
         empty += not row.text_a.strip() or not row.text_b.strip()
         same += row.text_a == row.text_b
+        given = [
+            a.answer for a in row.annotations if found.annotators[a.annotator].kind == asked and a.answer != "none"
+        ]
+        ties += 2 * given.count("tie") > len(given)
     for count, what in (
         (empty, "have an empty text"),
         (repeated, "repeat an earlier one"),
         (same, "have two equal texts"),
+        (ties, "have tie as their majority"),
     ):
         if count:
             found.notes.append(f"{count} of {len(found.comparisons)} comparisons {what}")

@@ -27,7 +27,10 @@ def read(path: Path, found: ComparisonFile, errors: Errors) -> None:
     body = read_json(path, errors)
     if body is None:
         return
-    if not isinstance(body, dict) or not isinstance(body.get("comparisons"), list):
+    if not isinstance(body, dict) or "comparisons" not in body:
+        errors.add(path.name, None, "", "is no object with metadata, annotators and comparisons")
+        return
+    if not isinstance(body["comparisons"], list):
         errors.add(path.name, None, "comparisons", "must be a list")
         return
     annotators, metadata = body.get("annotators"), body.get("metadata")
@@ -39,7 +42,7 @@ def read(path: Path, found: ComparisonFile, errors: Errors) -> None:
         return
     version = str(metadata.get("version", ""))
     if version.split(".")[0] not in ("1", "2"):
-        errors.add(path.name, None, "metadata.version", f"{version!r} is neither 1.0 nor 2.0")
+        errors.add(path.name, None, "metadata.version", f"{version[:60]!r} is neither 1.0 nor 2.0")
     found.default_annotator = storable(str(metadata.get("default_annotator") or ""))[:MOST_NAME]
     for name, annotator in annotators.items():
         if not is_name(name):
@@ -81,6 +84,8 @@ def _pair(row: Row, found: ComparisonFile, seen: dict[str, int], place: int) -> 
     if prompt is not None and not isinstance(prompt, str):
         row.wrong("prompt", "must be text or null")
         prompt = None
+    if prompt is not None and len(prompt) > MOST_TEXT:
+        row.wrong("prompt", f"has {len(prompt)} characters; at most {MOST_TEXT} fit")
     annotations = row.fields.get("annotations", {})
     if not isinstance(annotations, dict):
         row.wrong("annotations", "must be an object")

@@ -9,7 +9,9 @@ from elicitation.tables import Row
 MOST_TEXT = 1_000_000
 MOST_NAME = 200  # of an annotator, a comparison's id, a model
 MOST_CONTEXT = 300
-ANSWERS = {"text_a": "a", "text_b": "b", "a": "a", "b": "b", "tie": "tie", "both_bad": "both_bad", "invalid": "none"}
+ANSWERS = {"text_a": "a", "text_b": "b", "a": "a", "b": "b", "tie": "tie", "both_bad": "both_bad"}
+WHY_NONE = ("invalid", "not_applicable", "neither", "non_preference_annotation")  # answers that give no preference
+ANSWERS |= dict.fromkeys(WHY_NONE, "none")
 
 
 class AnnotationRow(NamedTuple):

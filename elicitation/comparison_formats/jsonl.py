@@ -11,6 +11,7 @@ from elicitation.comparison_formats.content import (
     MOST_CONTEXT,
     MOST_NAME,
     MOST_TEXT,
+    WHY_NONE,
     AnnotationRow,
     AnnotatorRow,
     ComparisonFile,
@@ -26,7 +27,8 @@ def read(path: Path, found: ComparisonFile, errors: Errors) -> None:
     seen: dict[str, int] = {}
     coerced = 0
     for row in read_jsonl(path, errors):
-        names = ("text_a", "text_b") if "text_a" in row.fields or "text_b" in row.fields else ("output_1", "output_2")
+        outputs = ("output_1", "output_2")
+        names = outputs if any(name in row.fields for name in outputs) else ("text_a", "text_b")
         for name in names:
             if isinstance(row.fields.get(name), bool | int | float):
                 # the source wrote a bare JSON value for an answer such as "true"
@@ -120,6 +122,8 @@ def _kind_of(name: str) -> str:
 def _answer(row: Row, key: str, annotator: str, value: Any) -> Iterator[AnnotationRow]:
     if not is_name(annotator):
         row.wrong(key, f"an annotator's name has at most {MOST_NAME} characters that can be stored")
+    elif value == {}:
+        row.wrong(f"{key}.{annotator}", "holds no answer")
     elif isinstance(value, dict):
         for order, answer in value.items():
             shown = {"original": "ab", "swapped": "ba", "ab": "ab", "ba": "ba", "": ""}.get(order)
@@ -128,13 +132,13 @@ def _answer(row: Row, key: str, annotator: str, value: Any) -> Iterator[Annotati
             elif not _is_answer(answer):
                 row.wrong(f"{key}.{annotator}.{order}", f"{str(answer)[:60]!r} is none of {', '.join(ANSWERS)}")
             else:
-                yield AnnotationRow(annotator, ANSWERS[answer], "invalid" if answer == "invalid" else "", shown)
+                yield AnnotationRow(annotator, ANSWERS[answer], answer if answer in WHY_NONE else "", shown)
     elif value is None:
         yield AnnotationRow(annotator, "none", "missing")
     elif not _is_answer(value):
         row.wrong(f"{key}.{annotator}", f"{str(value)[:60]!r} is none of {', '.join(ANSWERS)}")
     else:
-        yield AnnotationRow(annotator, ANSWERS[value], "invalid" if value == "invalid" else "")
+        yield AnnotationRow(annotator, ANSWERS[value], value if value in WHY_NONE else "")
 
 
 def _is_answer(value: Any) -> bool:
@@ -148,13 +152,7 @@ def write(rows: list[Written], annotators: dict[str, AnnotatorRow]) -> str:
         answers: dict[str, dict[str, Any]] = {}
         for a in row.annotations:
             group = answers.setdefault(annotators[a.annotator].kind, {})
-            label = (
-                "invalid"
-                if a.answer == "none" and a.why_none == "invalid"
-                else a.answer
-                if a.answer != "none"
-                else None
-            )
+            label = a.answer if a.answer != "none" else a.why_none if a.why_none in WHY_NONE else None
             if a.order:
                 group.setdefault(a.annotator, {})["original" if a.order == "ab" else "swapped"] = label
             else:

@@ -1,7 +1,5 @@
 """Beside the studies: datasets, reports, background work, and what developers need."""
 
-import tempfile
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +18,7 @@ from core.jobs import request_job
 from core.models import ApiKey, Job
 from core.problems import Problem
 from elicitation.comparison_formats import FORMATS
-from elicitation.comparisons import import_comparisons
+from elicitation.comparisons import import_upload
 from elicitation.models import Dataset, Study
 from elicitation.tables import BadFile
 from frontend.dashboard.desk import DeskPage, job_titles
@@ -46,18 +44,13 @@ class DatasetsView(DeskPage):
             raise ValidationError(_("This file is too large here; use the command import_comparisons."))
         if Dataset.objects.filter(slug=slug).exists():
             get_object_or_404(Dataset.objects.run_by(caller_of(request), change=True), slug=slug)
-        name = Path(upload.name or "upload").name
-        suffix = Path(name).suffix.lower()
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / (name if suffix in (".csv", ".json", ".jsonl") else f"{name}.jsonl")
-            path.write_bytes(upload.read())
-            try:
-                form = request.POST.get("format", "auto")
-                summary = import_comparisons(
-                    path, slug, format=form, title=request.POST.get("title", ""), owner=self.user
-                )
-            except BadFile as bad:
-                return self.show(bad_file=bad.errors, status=400)
+        form, title = request.POST.get("format", "auto"), request.POST.get("title", "")
+        if form not in ("auto", *FORMATS):
+            raise ValidationError(_("Choose one of the formats."))
+        try:
+            summary = import_upload(upload.name or "", upload.read(), slug, format=form, title=title, owner=self.user)
+        except BadFile as bad:
+            return self.show(bad_file=bad.lines, status=400)
         if not summary.changed:
             return self.done(_("These comparisons are here already; nothing was changed."), "dashboard:datasets")
         told = ", ".join(f"{n:,} {what}" for what, n in summary.counts.items())

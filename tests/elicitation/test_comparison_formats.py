@@ -137,6 +137,7 @@ def test_version_1_of_annotated_pairs_has_its_texts_as_plain_text(tmp_path: Path
         ("long.jsonl", lines(LINE | {"text_a": "x" * 300_000}), "jsonl"),
         ("b.jsonl", lines({"prompt": "p", "chosen": "x", "rejected": "y"}), "trl"),
         ("c.csv", "text_a,text_b,preferred_text\nx,y,text_a\n", "icai-csv"),
+        ("c.txt", "text_a,text_b,preferred_text\nx,y,text_a\n", "icai-csv"),
         ("d.json", json.dumps(pairs_body(), indent=2), "annotated-pairs"),
         ("e.json", json.dumps(pairs_body()), "annotated-pairs"),
     ],
@@ -162,6 +163,7 @@ def test_the_format_is_recognised(tmp_path: Path, name: str, content: str, form:
         ({"annotations": {"human": {"ana": ["a"]}}}, "pairs.jsonl, line 1, annotations.ana:"),
         ({"annotations": {"human": {"x" * 201: "a"}}}, "pairs.jsonl, line 1, annotations: an annotator's name has"),
         ({"annotations": {"human": {"\udfff": "a"}}}, "pairs.jsonl, line 1, annotations: an annotator's name has"),
+        ({"annotations": {"human": {"ana": {}}}}, "pairs.jsonl, line 1, annotations.ana: holds no answer"),
         ({"annotations": ["a"]}, "pairs.jsonl, line 1, annotations: must be an object"),
         ({"annotators": {"ana": "b"}}, "pairs.jsonl, line 1, annotations.ana: answers 2 times"),
         ({"judges": {"m": {"original": "a", "ab": "b"}}}, "pairs.jsonl, line 1, annotations.m: answers 2 times"),
@@ -177,6 +179,13 @@ def test_the_same_id_twice_names_both_lines(tmp_path: Path) -> None:
     assert errors_of(written(tmp_path, lines(LINE, LINE))) == [
         "pairs.jsonl, line 2, id: '1' is there already in line 1"
     ]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "annotated-pairs", "trl"])
+def test_a_file_of_another_format_is_told_which_it_looks_like(tmp_path: Path, form: str) -> None:
+    path = written(tmp_path, "text_a,text_b,preferred_text\nx,y,text_a\n", "pairs.csv")
+    first = errors_of(path, form)[0]
+    assert first == f"pairs.csv: looks like icai-csv rather than {form}; choose that format, or auto"
 
 
 def test_twenty_errors_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
@@ -195,14 +204,17 @@ def test_twenty_errors_are_listed_and_the_rest_counted(tmp_path: Path) -> None:
         ("a.jsonl", "x".encode("utf-16"), "a.jsonl, line 1: is UTF-16"),
         ("a.jsonl", b"{}\n\x00", "a.jsonl, line 2: holds a NUL character"),
         ("a.jsonl", "[" * 100_000, "a.jsonl, line 1: is none of jsonl"),
+        ("a.jsonl", "{}", "a.jsonl, line 1, text_a: is missing"),
+        ("a.json", '{"metadata": {}}\n', "a.json, line 1, text_a: is missing"),
+        ("a.json", '{\n"metadata": {}}', "a.json: is no object with metadata, annotators and comparisons"),
         ("a.jsonl", '{"a":' * 100_000, "a.jsonl, line 1: is nested too deeply"),
         ("a.jsonl", '{"id": NaN}', "a.jsonl, line 1: NaN is no JSON number"),
-        ("a.jsonl", "", "a.jsonl, line 1: is none of jsonl"),
+        ("a.jsonl", "", "a.jsonl, line 1: is empty"),
         ("a.csv", "text_a,text_b\nx,y\n", "a.csv, line 1, preferred_text: this column is missing"),
         ("a.csv", "text_a,text_b,preferred_text\nx,y\n", "a.csv, line 2: has 2 fields where the header has 3"),
         ("a.csv", 'text_a,text_b,preferred_text\nx,"y\n', "a.csv, line 2: is no proper CSV"),
         ("a.csv", "text_a,text_b,preferred_text\nx,y,a\n", "a.csv, line 2, preferred_text: 'a' is none of text_a"),
-        ("a.csv", "id,text_a,text_b,preferred_text\n1,x,y,tie\n1,x,y,tie\n", "a.csv, line 3, index: '1' is there"),
+        ("a.csv", "id,text_a,text_b,preferred_text\n1,x,y,tie\n1,x,y,tie\n", "a.csv, line 3, id: '1' is there"),
         ("a.csv", "text_a,text_b,preferred_text\n", "a.csv: holds no comparison"),
     ],
 )
@@ -218,6 +230,7 @@ def test_a_broken_file_is_told_where(tmp_path: Path, name: str, content: str | b
         (pairs_body() | {"metadata": {"version": "3.0"}}, "p.json, metadata.version: '3.0' is neither 1.0 nor 2.0"),
         (pairs_body(response_b={"txt": "y"}), "p.json, comparison 1, response_b: must be an object with a text"),
         (pairs_body(response_b={"text": 1}), "p.json, comparison 1, response_b: must be an object with a text"),
+        (pairs_body(prompt="x" * 1_000_001), "p.json, comparison 1, prompt: has 1000001 characters; at most 1000000"),
         (pairs_body(prompt=7), "p.json, comparison 1, prompt: must be text or null"),
         (pairs_body(annotations={"ana": {"pref": "c"}}), "p.json, comparison 1, annotations.ana.pref: 'c' is none of"),
         (pairs_body(annotations={"bo": {"pref": "a"}}), "p.json, comparison 1, annotations.bo: there is no such"),
@@ -241,6 +254,7 @@ def test_the_pandalm_pairs_are_read_whole(shared_data: Path) -> None:
     assert (len(found.comparisons), kinds.count("human"), kinds.count("model")) == (999, 3, 2)
     assert "54 of 999 comparisons have an empty text" in found.notes
     assert "99 of 999 comparisons repeat an earlier one" in found.notes
+    assert "105 of 999 comparisons have tie as their majority" in found.notes
 
 
 def test_llmbar_judges_are_read_in_both_orders(shared_data: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
@@ -71,6 +72,13 @@ def test_repeated_pairs_without_ids_are_kept_and_not_doubled(tmp_path: Path) -> 
     assert Comparison.objects.filter(dataset__slug="twins").count() == 2
 
 
+def test_answers_that_are_not_taken_in_are_counted_and_said(dataset: Dataset, tmp_path: Path) -> None:
+    later = written(tmp_path, pair(1, ana="a", bo="a"), pair(2, ana="a"), pair(3, cleo="b"), name="later.jsonl")
+    summary = import_comparisons(later, "pairs")
+    assert not summary.changed and Annotation.objects.count() == 6
+    assert summary.notes[-1].startswith("2 of the comparisons that are there have other answers in this file")
+
+
 def test_the_same_id_with_other_texts_is_refused(dataset: Dataset, tmp_path: Path) -> None:
     changed = written(tmp_path, pair(1, ana="a") | {"text_a": "another"}, pair(9, ana="a"), name="changed.jsonl")
     with pytest.raises(BadFile, match="comparison 1, id: '1' is in the dataset with other texts"):
@@ -84,9 +92,16 @@ def test_one_bad_line_keeps_the_whole_file_out(tmp_path: Path) -> None:
     assert not Dataset.objects.exists()
 
 
-@pytest.mark.parametrize(("slug", "title"), [("no slug", ""), ("x" * 61, ""), ("fine", "t" * 161)])
-def test_a_bad_name_is_refused(tmp_path: Path, slug: str, title: str) -> None:
-    with pytest.raises(BadFile, match="--dataset"):
+@pytest.mark.parametrize(
+    ("slug", "title", "said"),
+    [
+        ("no slug", "", "dataset: 'no slug' is no name of a dataset; use up to 60 letters, digits and dashes"),
+        ("x" * 61, "", "is no name of a dataset"),
+        ("fine", "t" * 161, "title: This has 161 characters; at most 160 fit"),
+    ],
+)
+def test_a_bad_name_is_refused(tmp_path: Path, slug: str, title: str, said: str) -> None:
+    with pytest.raises(BadFile, match=said):
         import_comparisons(written(tmp_path, pair(1, ana="a")), slug, title=title)
 
 
@@ -150,6 +165,23 @@ def test_a_file_of_inverse_cai_can_be_written_as_lines_and_read_again(tmp_path: 
     there.write_text(export_comparisons(Dataset.objects.get(slug="first"), "jsonl"))
     import_comparisons(there, "second")
     assert answers_of(Dataset.objects.get(slug="second")) == {1: "b"}
+
+
+def test_a_prompt_that_was_never_there_is_not_an_empty_one_after_a_csv(tmp_path: Path) -> None:
+    rows = [{"text_a": "x", "text_b": "y"}, {"text_a": "x", "text_b": "z"}]
+    import_comparisons(written(tmp_path, *rows), "bare")
+    there = tmp_path / "there.csv"
+    there.write_text(export_comparisons(Dataset.objects.get(slug="bare"), "icai-csv"))
+    assert not import_comparisons(there, "bare").changed
+
+
+def test_our_own_lines_keep_why_there_is_no_answer(tmp_path: Path) -> None:
+    import_comparisons(written(tmp_path, pair(1, ana="not_applicable", bo="invalid")), "first")
+    there = tmp_path / "there.jsonl"
+    there.write_text(export_comparisons(Dataset.objects.get(slug="first"), "jsonl"))
+    import_comparisons(there, "second")
+    told = Annotation.objects.filter(comparison__dataset__slug="second").order_by("annotator__source_id")
+    assert list(told.values_list("answer", "why_none")) == [("none", "not_applicable"), ("none", "invalid")]
 
 
 def test_the_csv_gives_the_human_majority_and_leaves_open_what_has_none(dataset: Dataset) -> None:
@@ -279,8 +311,39 @@ def test_a_bad_upload_is_a_problem_that_lists_the_lines(tmp_path: Path, facilita
     answer = upload(client_of(facilitator), written(tmp_path, pair(1, ana="c"), pair(2, ana="d")))
     assert answer.status_code == 400
     assert answer["Content-Type"] == "application/problem+json"
-    assert len(answer.json()["errors"]) == 2
+    assert [error["detail"].split(":")[0] for error in answer.json()["errors"]] == [
+        "pairs.jsonl, line 1, annotations.ana",
+        "pairs.jsonl, line 2, annotations.ana",
+    ]
     assert not Dataset.objects.exists()
+
+
+def test_an_upload_lists_twenty_errors_and_how_many_more_there_are(
+    tmp_path: Path, facilitator: User, client_of: ClientOf
+) -> None:
+    answer = upload(client_of(facilitator), written(tmp_path, *(pair(n, ana="c") for n in range(25))))
+    assert [error["detail"] for error in answer.json()["errors"]][20:] == ["… and 5 more"]
+
+
+@pytest.mark.parametrize("name", ["ü" * 250 + ".jsonl", "a\nb.jsonl", "a:b?.jsonl"])
+def test_a_name_that_no_file_can_have_is_no_obstacle(
+    tmp_path: Path, facilitator: User, client_of: ClientOf, name: str
+) -> None:
+    file = SimpleUploadedFile(name, written(tmp_path, pair(1, ana="a")).read_bytes())
+    answer = client_of(facilitator).post("/api/v1/datasets/new/comparisons/", {"file": file}, format="multipart")
+    assert answer.status_code == 201
+
+
+def test_half_of_a_surrogate_pair_in_a_file_does_not_break_the_problem(
+    tmp_path: Path, facilitator: User, client_of: ClientOf
+) -> None:
+    path = tmp_path / "pairs.jsonl"
+    path.write_text('{"\\ud800": 1, "\\ud800": 2}')
+    answer = upload(client_of(facilitator), path)
+    assert (answer.status_code, answer.json()["errors"][0]["detail"]) == (
+        400,
+        'pairs.jsonl, line 1: the key "\\ud800" is there twice',
+    )
 
 
 def test_someone_else_cannot_add_to_a_dataset(
