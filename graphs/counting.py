@@ -10,6 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
+from core.text import near
 from elicitation.deduplication import projection
 from elicitation.models import CanonicalValue, Context, Participant, Question, Study, WisdomVote
 from graphs.algorithms.tally import Vote
@@ -72,8 +73,8 @@ def _moment(text: str) -> datetime:
 def _context(study: Study, text: str) -> Context:
     contexts = {context.text: context for context in study.contexts.all()}
     if text not in contexts:
-        told = {"text": text, "known": "; ".join(contexts) or _("none")}
-        raise ValidationError({"context": _("There is no context %(text)r. There are: %(known)s.") % told})
+        told = {"text": text, "near": near(text, contexts), "known": "; ".join(contexts) or _("none")}
+        raise ValidationError({"context": _("There is no context %(text)r%(near)s. There are: %(known)s.") % told})
     return contexts[text]
 
 
@@ -91,11 +92,17 @@ def _question(study: Study, name: str) -> Question:
 
 def _group(study: Study, text: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
-    answers = Participant.objects.counted(study).values_list("demographics", flat=True)
+    answers = list(Participant.objects.counted(study).values_list("demographics", flat=True))
     known = sorted({name for given in answers for name in given})
     if not sign or not value or key not in known:
         told = ", ".join(known) or _("none")
         raise ValidationError({"group": _("Write it as KEY=VALUE. The keys of this study are: %s.") % told})
+    sizes = Counter(given[key] for given in answers if given.get(key))
+    if sizes[value] < SMALLEST_CELL:  # one that nobody is of must not differ from one of a few people
+        shown = ", ".join(sorted(name for name, size in sizes.items() if size >= SMALLEST_CELL)) or _("none")
+        told_sizes = {"least": SMALLEST_CELL, "key": key, "shown": shown}
+        what = _("Groups of fewer than %(least)d people are not shown. Those of %(key)s that are: %(shown)s.")
+        raise ValidationError({"group": what % told_sizes})
     return key, value
 
 

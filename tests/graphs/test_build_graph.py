@@ -81,6 +81,25 @@ def test_a_bad_option_is_named(judged: Study, options: list[str], told: str) -> 
     assert told in str(caught.value)
 
 
+def test_a_context_with_a_slip_names_what_is_near(judged: Study) -> None:
+    text = judged.contexts.get(number=1).text
+    with pytest.raises(CommandError, match=f'did you mean "{text}"'):
+        call_command("build_graph", judged.slug, "--context", text[:-1])
+
+
+@pytest.mark.parametrize("value", ["blue", "red"])
+def test_a_group_that_nobody_is_of_is_told_like_one_of_a_few(
+    study: Study, crowd: Callable[..., list[Participant]], value: str
+) -> None:
+    pair = (value_in(study), value_in(study))
+    crowd(6, *pair, demographics={"colour": "green"})
+    crowd(2, *pair, demographics={"colour": "red"})
+    with pytest.raises(CommandError) as caught:
+        call_command("build_graph", study.slug, "--group", f"colour={value}")
+    told = "--group: Groups of fewer than 5 people are not shown. Those of colour that are: green."
+    assert str(caught.value).endswith(told)
+
+
 def test_a_study_that_is_not_there_is_named(db: None) -> None:
     with pytest.raises(CommandError, match=r"There is no study nowhere\."):
         call_command("build_graph", "nowhere")

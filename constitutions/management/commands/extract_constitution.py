@@ -8,7 +8,7 @@ from django.core.management import BaseCommand, CommandError
 
 from constitutions.extraction import body_of, estimate, extract
 from constitutions.publishing import publish
-from core.command_output import write_output
+from core.command_output import add_output_option, write_output
 from core.problems import Problem
 from elicitation.models import Dataset, Study
 
@@ -30,15 +30,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--annotators", default="", metavar="A,B", help="whose answers; default: the human majority"
         )
-        parser.add_argument("--group", default="", metavar="KEY=VALUE")
-        parser.add_argument("--judge", choices=("features", "llm"), default="features")
-        parser.add_argument("--test-fraction", type=float, default=0.5)
-        parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--principles", type=int, default=5)
+        parser.add_argument("--group", default="", metavar="KEY=VALUE", help="only these people's answers")
+        parser.add_argument(
+            "--judge",
+            choices=("features", "llm"),
+            default="features",
+            help="who votes on principles (default: features)",
+        )
+        parser.add_argument(
+            "--test-fraction", type=float, default=0.5, metavar="SHARE", help="of the prompts, held out (default: 0.5)"
+        )
+        parser.add_argument("--seed", type=int, default=0, help="of all chance (default: 0)")
+        parser.add_argument("--principles", type=int, default=5, metavar="N", help="at most (default: 5)")
         parser.add_argument("--estimate", action="store_true", help="say what it would ask and cost, and do nothing")
         parser.add_argument("--from-graph", default="", metavar="STUDY", help="add the winners of this study's graph")
         parser.add_argument("--publish", default="", metavar="SLUG", help="publish it as the next version of this one")
-        parser.add_argument("--output", default="-", metavar="FILE", help="- is standard output")
+        add_output_option(parser)
 
     def handle(self, *args: Any, dataset: str | None, **options: Any) -> None:
         found = self._find(Dataset, dataset) if dataset else None

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from core.command_output import write_output
+from core.command_output import add_output_option, write_output
 from elicitation.comparison_formats import FORMATS
 from elicitation.comparisons import export_comparisons
 from elicitation.models import Dataset
@@ -14,9 +14,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("dataset", help="the dataset's slug")
-        parser.add_argument("--format", choices=FORMATS, default="jsonl")
+        parser.add_argument("--format", choices=FORMATS, default="jsonl", help="default: jsonl")
         parser.add_argument("--annotator", default="", help="whose answers, where the format holds only one")
-        parser.add_argument("--output", default="-", metavar="FILE", help="- is standard output")
+        add_output_option(parser)
 
     def handle(self, *args: Any, dataset: str, format: str, annotator: str, output: str, **options: Any) -> None:
         found = Dataset.objects.filter(slug=dataset).first()

@@ -13,10 +13,10 @@ class Command(BaseCommand):
     help = "Read a file of comparisons and annotations into a dataset. The same file again changes nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("file", type=Path)
+        parser.add_argument("file", type=Path, help="docs/formats-comparisons.md describes the formats")
         parser.add_argument("--dataset", required=True, help="the dataset's slug; made if there is none")
-        parser.add_argument("--format", choices=("auto", *FORMATS), default="auto")
-        parser.add_argument("--title", default="")
+        parser.add_argument("--format", choices=("auto", *FORMATS), default="auto", help="default: auto")
+        parser.add_argument("--title", default="", help="of a new dataset; default: its slug")
 
     def handle(self, *args: Any, file: Path, dataset: str, format: str, title: str, **options: Any) -> None:
         try:

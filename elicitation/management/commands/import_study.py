@@ -15,9 +15,9 @@ class Command(BaseCommand):
     help = "Read a study folder or a Polis export (docs/formats.md) into a new study. The same again changes nothing."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("folder", type=Path)
+        parser.add_argument("folder", type=Path, help="docs/formats.md describes both formats")
         parser.add_argument("--study", required=True, help="the new study's slug")
-        parser.add_argument("--format", choices=READERS, default="folkmoot")
+        parser.add_argument("--format", choices=READERS, default="folkmoot", help="default: folkmoot")
 
     def handle(self, *args: Any, folder: Path, study: str, format: str, **options: Any) -> None:
         try:

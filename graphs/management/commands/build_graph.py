@@ -6,7 +6,7 @@ from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError
 
 from core.canonical import canonical_bytes
-from core.command_output import write_output
+from core.command_output import add_output_option, write_output
 from elicitation.models import Study
 from graphs.building import MODES, body_of, build_graph, publish
 from graphs.exports import FORMS, export
@@ -18,15 +18,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("study", help="the study's slug")
-        parser.add_argument("--mode", choices=MODES, default="robust")
+        parser.add_argument("--mode", choices=MODES, default="robust", help="the rules (default: robust)")
         parser.add_argument("--before", metavar="ISO-TIME", help="count only votes given before this moment")
-        parser.add_argument("--context", default="", metavar="TEXT")
-        parser.add_argument("--question", default="", metavar="ID")
-        parser.add_argument("--group", default="", metavar="KEY=VALUE")
-        parser.add_argument("--seed", type=int, default=0)
-        parser.add_argument("--format", choices=sorted(FORMS), default="folkmoot")
-        parser.add_argument("--output", default="-", metavar="FILE", help="- is standard output")
-        parser.add_argument("--publish", action="store_true")
+        parser.add_argument("--context", default="", metavar="TEXT", help="count only votes in this context")
+        parser.add_argument("--question", default="", metavar="ID", help="count only votes in its contexts")
+        parser.add_argument("--group", default="", metavar="KEY=VALUE", help="count only these people's votes")
+        parser.add_argument("--seed", type=int, default=0, help="of all chance (default: 0)")
+        parser.add_argument("--format", choices=sorted(FORMS), default="folkmoot", help="default: folkmoot")
+        add_output_option(parser)
+        parser.add_argument("--publish", action="store_true", help="let everyone pull it")
 
     def handle(self, *args: Any, study: str, **options: Any) -> None:
         found = Study.objects.filter(slug=study).first()

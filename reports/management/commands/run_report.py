@@ -5,7 +5,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management import BaseCommand, CommandError
 
-from core.command_output import write_output
+from core.command_output import add_output_option, write_output
 from elicitation.models import Dataset, Study
 from reports.registry import kinds
 from reports.running import body_of, run_report
@@ -16,10 +16,10 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("kind", help="one of: " + ", ".join(kinds()))
-        parser.add_argument("--study", default="", metavar="SLUG")
-        parser.add_argument("--dataset", default="", metavar="SLUG")
-        parser.add_argument("--params", default="{}", metavar="JSON")
-        parser.add_argument("--output", default="-", metavar="FILE", help="- is standard output")
+        parser.add_argument("--study", default="", metavar="SLUG", help="the study that it is about")
+        parser.add_argument("--dataset", default="", metavar="SLUG", help="the dataset that it is about")
+        parser.add_argument("--params", default="{}", metavar="JSON", help="an object with what else the report takes")
+        add_output_option(parser)
 
     def handle(self, *args: Any, kind: str, study: str, dataset: str, params: str, output: str, **options: Any) -> None:
         try:
