@@ -202,7 +202,7 @@ def export_comparisons(dataset: Dataset, form: str, *, annotator: str = "") -> s
         for a in dataset.annotators.order_by("number")
     }
     if annotator and annotator not in annotators:
-        raise LookupError(f"there is no annotator {annotator!r}")
+        raise LookupError(f"there is no annotator {annotator}; there are {', '.join(sorted(annotators)) or 'none'}")
     rows = _written(dataset)
     if form == "jsonl":
         return jsonl.write(rows, annotators)

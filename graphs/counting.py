@@ -73,8 +73,10 @@ def _moment(text: str) -> datetime:
 def _context(study: Study, text: str) -> Context:
     contexts = {context.text: context for context in study.contexts.all()}
     if text not in contexts:
-        told = {"text": text, "near": near(text, contexts), "known": "; ".join(contexts) or _("none")}
-        raise ValidationError({"context": _("There is no context %(text)r%(near)s. There are: %(known)s.") % told})
+        told = {"text": text, "known": "; ".join(contexts) or _("none")}
+        if hint := near(text, contexts):
+            raise ValidationError({"context": _("There is no context %(text)r") % told + hint})
+        raise ValidationError({"context": _("There is no context %(text)r. There are: %(known)s.") % told})
     return contexts[text]
 
 

@@ -51,16 +51,16 @@ def _mge(snapshot: GraphSnapshot) -> str:
 
     def value(node: dict[str, Any]) -> dict[str, Any]:
         row = stored.get(node["number"])
-        created = row.created_at.isoformat() if row else None
         times = row.extra if row else {}
+        created = times.get("created_at", row.created_at.isoformat() if row else None)
         return {
             "id": ids[node["number"]],
             "title": node["title"],
             "instructionsShort": node["description"],
             "instructionsDetailed": node.get("detail", ""),
             "evaluationCriteria": node["policies"],
-            "createdAt": times.get("created_at", created),
-            "updatedAt": times.get("updated_at", created),
+            "createdAt": created,
+            "updatedAt": created,  # of a later change nothing is known; the clock of an import is none
         }
 
     def edge(row: dict[str, Any]) -> dict[str, Any]:

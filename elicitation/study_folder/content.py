@@ -21,6 +21,7 @@ OPTIONAL = (
     "graph_position_checks.csv",
 )
 STUDY_FORMAT = "folkmoot-study/1"
+MAPPING = ("from", "to", "how")  # of one step of an upgrade story
 LATER = (
     "deduplicated:"  # how the source's id of a value begins that a later grouping made: they have a space of their own
 )

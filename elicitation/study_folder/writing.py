@@ -27,7 +27,7 @@ from elicitation.models import (
     VerificationAnswer,
     WisdomVote,
 )
-from elicitation.study_folder.content import LATER, REQUIRED, STUDY_FORMAT
+from elicitation.study_folder.content import LATER, MAPPING, REQUIRED, STUDY_FORMAT
 from elicitation.study_settings import settings_of
 from elicitation.tables import BadFile
 
@@ -169,7 +169,8 @@ def _value_files(study: Study) -> Iterator[tuple[str, Iterable[str]]]:
             {
                 "id": v.number,
                 **_texts(v.title, v.description, v.detail, v.policies),
-                **v.extra,
+                **({"created_at": v.extra["created_at"]} if v.extra.get("created_at") else {}),
+                **({"source": dict(sorted(v.extra["source"].items()))} if "source" in v.extra else {}),
                 **({"case_id": _case_id(v.question)} if v.question else {}),
                 **({"is_archived": True} if v.is_archived else {}),
             }
@@ -263,7 +264,7 @@ def _answer_files(study: Study, people: dict[Any, str]) -> Iterator[tuple[str, I
                     "run_id": s.run_label,
                     "story": s.text,
                     **({"grade": s.grade} if s.grade else {}),
-                    **({"mapping": s.mapping} if s.mapping else {}),
+                    **({"mapping": [{key: step[key] for key in MAPPING} for step in s.mapping]} if s.mapping else {}),
                     **({"origin": s.origin} if s.origin != UpgradeStory.Origin.IMPORT else {}),
                     **({"state": s.state} if s.state != UpgradeStory.State.APPROVED else {}),
                 }

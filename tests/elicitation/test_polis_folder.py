@@ -1,5 +1,6 @@
 """A Polis export: statements are values, votes are endorsements, groups are kept."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,6 +84,13 @@ def test_votes_of_which_no_time_is_told_get_none(export: Callable[..., Path], tm
     import_polis(export(), "town")
     export_study(Study.objects.get(), tmp_path / "one")
     assert (tmp_path / "one" / "votes.csv").read_text().splitlines()[1] == "7,,0,,,agree"
+
+
+def test_what_a_database_keeps_in_its_own_order_comes_out_in_one(export: Callable[..., Path], tmp_path: Path) -> None:
+    import_polis(export(), "town")
+    export_study(Study.objects.get(), tmp_path / "one")
+    line = (tmp_path / "one" / "canonical_values.jsonl").read_text().splitlines()[0]
+    assert list(json.loads(line)["source"]) == ["moderated", "timestamp"]
 
 
 def test_every_vote_of_a_published_export_comes_in(shared_data: Path) -> None:

@@ -30,6 +30,7 @@ def test_the_trials_votes_give_the_published_graph(
     options = ["--mode", "mge-2023", "--before", "2023-10-18T00:00:00Z", "--format", "mge", "--output", str(out)]
     call_command("build_graph", "trial", *options)
     graph = json.loads(out.read_text(encoding="utf-8"))
+    assert all(value["updatedAt"] == value["createdAt"] for value in graph["values"]), "no clock of ours"
     assert graph["edges"] == published_graph["edges"], "counts, contexts, figures to the last bit, order"
     texts = ("title", "instructionsShort", "instructionsDetailed", "evaluationCriteria", "createdAt")
     ours = {value["id"]: [value[name] for name in texts] for value in graph["values"]}
