@@ -4,6 +4,7 @@ import os
 import sys
 import tempfile
 from argparse import ArgumentParser, ArgumentTypeError
+from io import TextIOWrapper
 from pathlib import Path
 
 
@@ -28,7 +29,10 @@ def _place(where: str) -> str:
 def write_output(text: str, where: str) -> None:
     """Write what a command made to a file, or to standard output for "-". A file is there whole or not at all."""
     if where == "-":
+        if isinstance(sys.stdout, TextIOWrapper):  # whatever the terminal's own encoding, as a file would be
+            sys.stdout.reconfigure(encoding="utf-8", newline="\n")
         sys.stdout.write(text)
+        sys.stdout.flush()
         return
     path = Path(where).resolve()  # a link stays one
     if path.exists() and not path.is_file():  # a pipe or a device, such as /dev/null, is written to and never replaced

@@ -1,5 +1,7 @@
 import os
 import stat
+import subprocess
+import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -17,6 +19,12 @@ def place(where: str) -> str:
 def test_standard_output_is_the_default_and_a_minus(capsys: pytest.CaptureFixture[str]) -> None:
     write_output("ü\n", place("-"))
     assert capsys.readouterr().out == "ü\n"
+
+
+def test_standard_output_is_utf8_whatever_the_terminal_says() -> None:
+    code = "from core.command_output import write_output; write_output('ü\\n', '-')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env={"PYTHONIOENCODING": "ascii"})
+    assert (done.stdout, done.stderr) == ("ü\n".encode(), b"")
 
 
 def test_a_place_that_cannot_be_written_to_is_refused_before_any_work(

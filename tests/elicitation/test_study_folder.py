@@ -516,6 +516,42 @@ def test_any_study_survives_being_written_and_read(folder_of: Write, tmp_path: P
     assert [json.loads(line) for line in (one / "canonical_values.jsonl").read_text().split("\n")[:-1]] == told
 
 
+@st.composite
+def damages(draw: st.DrawFn) -> Callable[[bytes], bytes]:
+    """Any way in which a piece of a file can be lost, doubled or replaced."""
+    start, length = draw(st.floats(0, 1)), draw(st.integers(0, 60))
+    pieces = st.sampled_from(
+        [b"", b'"', b",", b"\n", b"\r", b"\0", b"\xef\xbb\xbf", b"\xed\xa0\x80", b"[" * 2000, b"NaN", b"null"]
+    )
+    put = draw(pieces | st.binary(max_size=20) | st.text(max_size=20).map(str.encode))
+
+    def damage(data: bytes) -> bytes:
+        place = int(start * len(data))
+        return data[:place] + put + data[place + length :]
+
+    return damage
+
+
+@given(data=st.data(), damage=damages())
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_damaged_folder_is_read_whole_or_refused_with_the_file_named(
+    everything: Files, folder_of: Write, data: st.DataObject, damage: Callable[[bytes], bytes]
+) -> None:
+    name = data.draw(st.sampled_from(sorted(everything)))
+    folder = folder_of(everything)
+    (folder / name).write_bytes(damage((folder / name).read_bytes()))
+    slug = f"s-{uuid4().hex}"
+    try:
+        import_study(folder, slug)
+    except BadFile as bad:
+        assert 1 <= len(bad.errors) <= 20 and all(
+            error.split(",")[0].split(":")[0] in everything for error in bad.errors
+        )
+        assert not Study.objects.filter(slug=slug).exists()
+    else:
+        assert Study.objects.filter(slug=slug).exists()
+
+
 # ---- the 2023 trial
 
 
