@@ -6,6 +6,7 @@ Polis: compdemocracy.org/polis. The groups that it found are kept as the demogra
 import re
 from pathlib import Path
 
+from core.text import readable
 from elicitation.models import Endorsement
 from elicitation.study_folder.content import Folder, ImportSummary, PickRow, ValueRow
 from elicitation.study_folder.storing import digest_of, store_study
@@ -13,7 +14,9 @@ from elicitation.tables import Errors, Row, names_in, read_csv
 
 COMMENTS, VOTES, SUMMARY = "comments.csv", "participants-votes.csv", "summary.csv"
 ANSWERS = {"1": Endorsement.Answer.AGREE, "-1": Endorsement.Answer.DISAGREE, "0": Endorsement.Answer.PASS}
-STATEMENT = re.compile(r"[0-9]{1,10}")  # a column of votes
+STATEMENT = re.compile(r"0|[1-9][0-9]{0,9}")  # a column of votes
+ABOUT_PEOPLE = {"participant", "group-id", "n-comments", "n-votes", "n-agree", "n-disagree"}
+MODERATED = ("-1", "0", "1", "")
 MOST_TITLE, MOST_STATEMENT, MOST_FIELD = 200, 2000, 100
 
 
@@ -39,12 +42,18 @@ def read_polis(folder: Path) -> Folder:
         found.notes.append("left unread: " + ", ".join(unknown))
     for row in read_csv(folder / COMMENTS, ["comment-id", "comment-body"], errors):
         _read_statement(row, found)
+    columns: list[str] = []
     for row in read_csv(folder / VOTES, ["participant"], errors):
+        columns = columns or list(row.fields)
         _read_votes(row, found)
+    if others := [name for name in columns if name not in ABOUT_PEOPLE and not STATEMENT.fullmatch(name)]:
+        found.notes.append(f"{VOTES}: columns left unread: " + readable(", ".join(others)))
+    if missing := len(set(map(str, found.values)) - set(columns)):
+        found.notes.append(f"{VOTES}: {missing} of {len(found.values)} statements have no column")
     if SUMMARY in there:
         # two columns without a header, the first row of which is the topic
         topic = next((name for name in _header(folder / SUMMARY, errors) if name != "topic"), "")
-        found.study = {"title": topic[:160]}
+        found.study = {"title": topic.strip()[:160]}
     errors.stop_if_any()
     return found
 
@@ -57,6 +66,8 @@ def _read_statement(row: Row, found: Folder) -> None:
         return
     if number in found.values:
         row.wrong("comment-id", f"{number} is there twice")
+    if "moderated" in row.fields:
+        row.choice("moderated", MODERATED)
     known = ("comment-id", "comment-body")
     source = {name: row.text(name, most=MOST_FIELD) for name in row.fields if name not in known and row.fields[name]}
     is_long = len(text) > MOST_TITLE

@@ -132,7 +132,7 @@ class Row:
         if value is None and not required:
             return ""
         if value not in choices:
-            self.wrong(field, f"{_shown(value)} is none of {', '.join(choices)}")
+            self.wrong(field, f"{_shown(value)} is none of {', '.join(choice or 'nothing' for choice in choices)}")
             return choices[0]
         return str(value)
 

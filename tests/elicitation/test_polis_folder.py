@@ -42,6 +42,14 @@ def test_statements_votes_and_groups_come_in(export: Callable[..., Path]) -> Non
     assert dict(Participant.objects.values_list("source_id", "demographics")) == {"7": {"group": "0"}, "8": {}}
 
 
+def test_votes_that_are_not_read_are_told(export: Callable[..., Path]) -> None:
+    summary = import_polis(export(votes="participant,group-id,0,4.0,00\n7,0,1,-1,1\n"), "town")
+    assert summary.notes == [
+        "participants-votes.csv: columns left unread: 4.0, 00",
+        "participants-votes.csv: 1 of 2 statements have no column",
+    ]
+
+
 def test_the_same_export_again_changes_nothing(export: Callable[..., Path]) -> None:
     folder = export()
     import_polis(folder, "town")
@@ -56,6 +64,7 @@ def test_the_same_export_again_changes_nothing(export: Callable[..., Path]) -> N
         ("n-votes,0,4", "n-votes,0,9", "participants-votes.csv, line 2, 9: there is no statement 9"),
         ("8,,1", "7,,1", "participants-votes.csv, line 3, participant: 7 is there twice"),
         ("participant,", "who,", "participants-votes.csv, line 1, participant: this column is missing"),
+        ("2,4,-1", "2,4,no", 'comments.csv, line 3, moderated: "no" is none of -1, 0, 1, nothing'),
         ("2,4,-1", "2,0,-1", "comments.csv, line 3, comment-id: 0 is there twice"),
         ("More buses.", "x" * 2001, "comments.csv, line 2, comment-body: has 2001 characters"),
     ],
