@@ -93,9 +93,10 @@ def import_comparisons(
 
 def import_upload(name: str, data: bytes, slug: str, *, format: str, title: str, owner: User | None) -> ImportSummary:
     """Import what someone sent, as `import_comparisons` does a file; errors call it by the name that it was sent with."""
-    path = Path(re.sub(r"[^\w. -]", "_", name) or "upload")
+    path = Path(re.sub(r"[^\w. -]", "_", name))
+    stem = path.stem.strip(". ")[:50] or "upload"  # a longer one may be too long for the file system
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / (path.stem[:50] + path.suffix[:10])  # a longer one may be too long for the file system
+        file = Path(folder) / (stem + path.suffix[:10])
         file.write_bytes(data)
         return import_comparisons(file, slug, format=format, title=title, owner=owner)
 
