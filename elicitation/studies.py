@@ -347,6 +347,26 @@ def forget_outside_ids(study: Study) -> None:
         Study.objects.filter(id=study.id).update(outside_id_key=b"")
 
 
+def owner_named(email: str = "") -> User | None:
+    """Return whoever should run what a command brings in: the account with this address or, without one, the site's only
+    account; None if there are several. Raises ValueError for an address that no account has."""
+    if not email:
+        accounts = User.objects.filter(is_active=True)[:2]
+        return accounts[0] if len(accounts) == 1 else None
+    found = User.objects.filter(email__iexact=email.strip()).first()
+    if found is None:
+        raise ValueError(f"there is no account with the address {email}")
+    return found
+
+
+def adopt(study: Study, user: User) -> bool:
+    """Make the user the owner of a study that nobody runs yet, as one that a command made. Returns whether that was so."""
+    if study.memberships.exists():
+        return False
+    StudyMembership.objects.create(study=study, user=user, role=StudyMembership.Role.OWNER)
+    return True
+
+
 def invite_member(study: Study, role: str, by: User) -> str:
     """Return a code, shown once, that makes whoever uses it first within a week a member of the study.
 

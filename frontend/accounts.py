@@ -22,7 +22,7 @@ from core.models import SignInCode, User
 from core.problems import Problem
 from core.secrets import digest, new_code, read_code
 from elicitation import studies
-from elicitation.models import Study, StudyMembership
+from elicitation.models import Dataset, Study
 
 FIRST = "first account"
 DAYS = 30
@@ -85,7 +85,8 @@ class BeginView(View):
                 return None
             user = User.objects.create_user(told["email"], told["password"])
             for study in Study.objects.filter(memberships=None):
-                StudyMembership.objects.create(study=study, user=user, role=StudyMembership.Role.OWNER)
+                studies.adopt(study, user)
+            Dataset.objects.filter(study=None, owner=None).update(owner=user)
             return user
 
 

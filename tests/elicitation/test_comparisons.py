@@ -272,6 +272,11 @@ def test_the_commands_import_and_export(tmp_path: Path, capsys: pytest.CaptureFi
     assert json.loads(out.read_text())["annotations"] == {"human": {"ana": "a"}}
 
 
+def test_the_sites_only_account_runs_an_imported_dataset(tmp_path: Path, facilitator: User) -> None:
+    call_command("import_comparisons", str(written(tmp_path, pair(1, ana="a"))), "--dataset", "pairs")
+    assert Dataset.objects.get(slug="pairs").owner == facilitator
+
+
 def test_the_import_command_lists_what_is_wrong(tmp_path: Path) -> None:
     with pytest.raises(CommandError, match=r"Nothing was imported.\npairs.jsonl, line 1, annotations.ana"):
         call_command("import_comparisons", str(written(tmp_path, pair(1, ana="c"))), "--dataset", "pairs")

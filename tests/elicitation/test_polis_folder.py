@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
+from core.models import User
 from elicitation.models import CanonicalValue, Endorsement, Participant, Study
 from elicitation.polis_folder import import_polis
 from elicitation.study_folder import export_study, import_study
@@ -110,3 +111,27 @@ def test_every_vote_of_a_published_export_comes_in(shared_data: Path) -> None:
         answers[answer] += 1
     assert answers == {"agree": 10006, "disagree": 1621, "pass": 2656}
     assert CanonicalValue.objects.count() == 371 and CanonicalValue.objects.filter(is_archived=True).count() == 55
+
+
+def test_the_sites_only_account_runs_what_the_command_brings_in(export: Callable[..., Path]) -> None:
+    ada = User.objects.create_user("ada@moot.example")
+    call_command("import_study", str(export()), "--format", "polis", "--study", "town")
+    assert Study.objects.get().memberships.get().user == ada
+
+
+def test_among_several_accounts_the_one_that_is_named_runs_it(
+    export: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    User.objects.create_user("ada@moot.example")
+    bob = User.objects.create_user("bob@moot.example")
+    command = ["import_study", str(export()), "--format", "polis", "--study", "town"]
+    call_command(*command)
+    assert "nobody runs it yet" in capsys.readouterr().out
+    call_command(*command, "--owner", "Bob@moot.example")
+    assert Study.objects.get().memberships.get().user == bob
+
+
+def test_an_owner_without_an_account_keeps_the_import_out(export: Callable[..., Path]) -> None:
+    with pytest.raises(CommandError, match="--owner: there is no account"):
+        call_command("import_study", str(export()), "--study", "town", "--owner", "bob@moot.example")
+    assert not Study.objects.exists()

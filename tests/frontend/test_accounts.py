@@ -13,7 +13,7 @@ from django.utils import timezone
 from core import api_keys
 from core.models import ApiKey, SignInCode, User
 from elicitation import studies
-from elicitation.models import Study, StudyMembership
+from elicitation.models import Dataset, Study, StudyMembership
 from frontend.accounts import first_sign_in_code
 from tests.people import make_study
 
@@ -39,6 +39,13 @@ def test_the_first_account_runs_the_studies_that_nobody_runs() -> None:
     study = make_study("sample", "Sample")
     begin(Client(), str(first_sign_in_code()))
     assert study.memberships.get().role == StudyMembership.Role.OWNER
+
+
+def test_the_first_account_runs_the_datasets_that_nobody_runs() -> None:
+    dataset = Dataset.objects.create(slug="pairs", title="Pairs")
+    begin(Client(), str(first_sign_in_code()))
+    dataset.refresh_from_db()
+    assert dataset.owner == User.objects.get()
 
 
 def test_a_wrong_code_makes_no_account_and_keeps_the_address_typed() -> None:

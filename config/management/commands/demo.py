@@ -6,6 +6,7 @@ from django.core.management import BaseCommand, CommandError
 
 from config.sample import walk
 from config.sample_study import SLUG
+from elicitation import studies
 
 
 class Command(BaseCommand):
@@ -23,6 +24,8 @@ class Command(BaseCommand):
             made = walk(participants, seed, slug=slug, tell=self.stdout.write)
         except ValueError as error:
             raise CommandError(str(error)) from None
+        if owner := studies.owner_named():
+            studies.adopt(made.study, owner)
         api = f"{settings.SITE_URL}/api/v1"
         self.stdout.write("\nEverything here was made by simulated participants. Pull it while the site runs:")
         self.stdout.write(f"  curl {api}/studies/{slug}/graphs/latest/")

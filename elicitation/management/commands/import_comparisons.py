@@ -4,8 +4,10 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
+from elicitation import studies
 from elicitation.comparison_formats import FORMATS
 from elicitation.comparisons import import_comparisons
+from elicitation.models import Dataset
 from elicitation.tables import BadFile
 
 
@@ -17,12 +19,19 @@ class Command(BaseCommand):
         parser.add_argument("--dataset", required=True, help="the dataset's slug; made if there is none")
         parser.add_argument("--format", choices=("auto", *FORMATS), default="auto", help="default: auto")
         parser.add_argument("--title", default="", help="of a new dataset; default: its slug")
+        parser.add_argument("--owner", default="", help="address of the account that runs it; else the site's only one")
 
-    def handle(self, *args: Any, file: Path, dataset: str, format: str, title: str, **options: Any) -> None:
+    def handle(self, *args: Any, file: Path, dataset: str, format: str, title: str, owner: str, **options: Any) -> None:
         try:
-            summary = import_comparisons(file, dataset, format=format, title=title)
+            user = studies.owner_named(owner)
+        except ValueError as error:
+            raise CommandError(f"--owner: {error}") from None
+        try:
+            summary = import_comparisons(file, dataset, format=format, title=title, owner=user)
         except BadFile as bad:
             raise CommandError(f"Nothing was imported.\n{bad}") from None
+        if user is not None:
+            Dataset.objects.filter(slug=dataset, study=None, owner=None).update(owner=user)
         for note in summary.notes:
             self.stdout.write(note)
         if summary.changed:

@@ -4,6 +4,8 @@ from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
+from elicitation import studies
+from elicitation.models import Study
 from elicitation.polis_folder import import_polis
 from elicitation.study_folder import import_study
 from elicitation.tables import BadFile
@@ -18,8 +20,13 @@ class Command(BaseCommand):
         parser.add_argument("folder", type=Path, help="docs/formats.md describes both formats")
         parser.add_argument("--study", required=True, help="the new study's slug")
         parser.add_argument("--format", choices=READERS, default="folkmoot", help="default: folkmoot")
+        parser.add_argument("--owner", default="", help="address of the account that runs it; else the site's only one")
 
-    def handle(self, *args: Any, folder: Path, study: str, format: str, **options: Any) -> None:
+    def handle(self, *args: Any, folder: Path, study: str, format: str, owner: str, **options: Any) -> None:
+        try:
+            user = studies.owner_named(owner)
+        except ValueError as error:
+            raise CommandError(f"--owner: {error}") from None
         try:
             summary = READERS[format](folder, study)
         except BadFile as bad:
@@ -30,3 +37,8 @@ class Command(BaseCommand):
             self.stdout.write(", ".join(f"{n} {what}" for what, n in summary.counts.items() if n))
         else:
             self.stdout.write(f"{study} holds this folder already; nothing was changed.")
+        made = Study.objects.get(slug=study)
+        if user is not None and studies.adopt(made, user):
+            self.stdout.write(f"{user} runs it from now on")
+        elif not made.memberships.exists():
+            self.stdout.write("nobody runs it yet: the first account will, or the one that --owner names")
