@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from graphs.algorithms.layout import Place, Size, layout
+from graphs.algorithms.tally import Pair
 
 MOST_VALUES = 60
 LINE = 18  # letters of a name's line
@@ -43,11 +44,18 @@ def view_note(body: dict[str, Any], most: int = MOST_VALUES) -> str:
 
 
 def draw(
-    body: dict[str, Any], *, selected: int | None = None, most: int = MOST_VALUES, link: str = "#value-"
+    body: dict[str, Any],
+    *,
+    selected: int | Pair | None = None,
+    most: int = MOST_VALUES,
+    link: str = "#value-",
+    arrow_link: str = "",
 ) -> SafeString:
     """Return the SVG of a snapshot's body, or an empty text where there is no arrow to draw.
 
-    Each value links to `link` followed by its number. `selected` is the number of one that is marked, with its arrows.
+    Each value links to `link` followed by its number and, where `arrow_link` is given, each arrow to that followed by
+    "1-2", its two numbers. `selected` is the number of a value that is marked with its arrows, or the arrow that is
+    marked with its values.
     """
     edges = _shown_edges(body, most)
     if not edges:
@@ -61,15 +69,23 @@ def draw(
     sizes = {n: Size(radius[n], radius[n] + 5 + LETTER * max(map(width_of, names[n]))) for n in values}
     plan = layout({(e["from"], e["to"]): e["weight"] for e in edges}, scores, sizes)
     ports = _ports(edges, plan.places, plan.ways)
+    marked = selected if isinstance(selected, tuple) else (selected,)
     return format_html(
         '<svg class="graph" viewBox="0 0 {} {}" role="group" aria-label="{} {} {}">{}<g class="edges">{}</g>{}</svg>',
         *(plan.width, plan.height, _("Moral graph."), view_note(body, most), _("The table holds the same facts.")),
         _MARKERS,
-        format_html_join("", "{}", ((_arrow(e, plan.places, plan.ways, radius, ports, selected),) for e in edges)),
         format_html_join(
             "",
             "{}",
-            ((_node(values[n], plan.places[n], radius[n], names[n], n == selected, link),) for n in sorted(values)),
+            (
+                (_linked(e, values, _arrow(e, plan.places, plan.ways, radius, ports, _is_on(e, selected)), arrow_link),)
+                for e in edges
+            ),
+        ),
+        format_html_join(
+            "",
+            "{}",
+            ((_node(values[n], plan.places[n], radius[n], names[n], n in marked, link),) for n in sorted(values)),
         ),
     )
 
@@ -122,7 +138,7 @@ def _arrow(
     ways: dict[tuple[int, int], list[Place]],
     radius: dict[int, float],
     ports: dict[tuple[int, int, int], float],
-    selected: int | None,
+    selected: bool,
 ) -> SafeString:
     pair = (edge["from"], edge["to"])
     rises = places[pair[0]].y > places[pair[1]].y
@@ -130,11 +146,32 @@ def _arrow(
     end = _on_circle(places[pair[1]], radius[pair[1]] + 4, ports[(*pair, 1)], top=not rises)
     path = _curve([start, *ways[pair], end])
     weak = is_weak(edge)
-    classes = " ".join(name for name, on in (("weak", weak), ("sel", selected in pair)) if on)
+    classes = " ".join(name for name, on in (("weak", weak), ("sel", selected)) if on)
     width = 1.4 if weak else 1.6 + 3.2 * max(0.0, edge["net_support"])
     mark = "w" if weak else "m"
     return format_html(
         '<path class="{}" stroke-width="{}" marker-end="url(#{})" d="{}"/>', classes, _number(width), mark, path
+    )
+
+
+def _is_on(edge: dict[str, Any], selected: int | Pair | None) -> bool:
+    pair = (edge["from"], edge["to"])
+    return pair == selected if isinstance(selected, tuple) else selected in pair
+
+
+def _linked(edge: dict[str, Any], values: dict[int, dict[str, Any]], arrow: SafeString, link: str) -> SafeString:
+    """Return an arrow as a link, if there is one, with a wider line below it that is easier to hit. The keyboard reaches
+    the same links in the table, where they are in order."""
+    if not link:
+        return arrow
+    told = _("From “%(source)s” to “%(target)s”") % {
+        "source": values[edge["from"]]["title"],
+        "target": values[edge["to"]]["title"],
+    }
+    path = arrow.split(' d="')[1].split('"')[0]
+    return format_html(
+        '<a href="{}{}-{}" tabindex="-1" aria-label="{}"><title>{}</title><path class="hit" d="{}"/>{}</a>',
+        *(link, edge["from"], edge["to"], told, told, path, arrow),
     )
 
 
@@ -171,11 +208,17 @@ def _node(
     top = place.y + 4.5 - (len(lines) - 1) * LINE_HEIGHT / 2
     spans = ((x, _number(top + LINE_HEIGHT * i), line) for i, line in enumerate(lines))
     return format_html(
-        '<a href="{}{}" aria-label="{}"><circle{} cx="{}" cy="{}" r="{}"/><text>{}</text></a>',
-        *(link, value["number"], told, SafeString(' class="on"') if selected else ""),
+        '<a href="{}{}" aria-label="{}">{}<circle{} cx="{}" cy="{}" r="{}"/><text>{}</text></a>',
+        *(link, value["number"], told, _whole_name(value["title"], lines)),
+        SafeString(' class="on"') if selected else "",
         *(_number(place.x), _number(place.y), _number(radius)),
         format_html_join("", '<tspan x="{}" y="{}">{}</tspan>', spans),
     )
+
+
+def _whole_name(title: str, lines: Sequence[str]) -> SafeString:
+    """Return what a pointer shows over a name that was cut."""
+    return format_html("<title>{}</title>", title) if any(line.endswith("…") for line in lines) else SafeString("")
 
 
 def width_of(text: str) -> int:

@@ -55,6 +55,25 @@ def test_the_selected_value_and_its_arrows_are_marked() -> None:
     assert [path.get("class") for path in svg.findall(f"{SVG}g/{SVG}path")] == ["sel", ""]
 
 
+def test_an_arrow_can_be_marked_with_its_two_values() -> None:
+    svg = picture([value(1), value(2), value(3)], [edge(1, 2), edge(1, 3)], selected=(1, 2))
+    assert [circle.get("class") for circle in svg.iter(f"{SVG}circle")] == ["on", "on", None]
+    assert [path.get("class") for path in svg.findall(f"{SVG}g/{SVG}path")] == ["sel", ""]
+
+
+def test_arrows_lead_to_their_evidence_where_there_is_some() -> None:
+    svg = picture([value(1, "Keeping safe"), value(2)], [edge(1, 2)], arrow_link="?arrow=")
+    (arrow,) = svg.findall(f"{SVG}g/{SVG}a")
+    assert (arrow.get("href"), arrow.get("aria-label")) == ("?arrow=1-2", "From “Keeping safe” to “Letting go”")
+    hit, drawn = arrow.findall(f"{SVG}path")
+    assert hit.get("d") == drawn.get("d") and hit.get("marker-end") is None
+
+
+def test_a_name_that_was_cut_is_shown_whole_under_the_pointer() -> None:
+    svg = picture([value(1, "Keeping all of our people safe at all times"), value(2)], [edge(1, 2)])
+    assert [title.text for title in svg.iter(f"{SVG}title")] == ["Keeping all of our people safe at all times"]
+
+
 def test_names_are_text_whatever_they_hold() -> None:
     svg = draw({"values": [value(1, '"><script>alert(1)</script>'), value(2, "<b>")], "edges": [edge(1, 2)]})
     assert "<script" not in svg and "<b>" not in svg and 'label=""' not in svg
