@@ -132,6 +132,18 @@ def judge(
     return found
 
 
+def waiting(study: Study) -> list[MergeCandidate]:
+    """Return the pairs that nobody has decided and that still count as two values, the most alike first: once two values
+    are one through others, there is nothing left to say about them."""
+    now = projection(study)
+    open_pairs = MergeCandidate.objects.filter(run__study=study, decision="").select_related("first", "second")
+    return [
+        pair
+        for pair in open_pairs.order_by("-similarity", "first__number", "second__number")
+        if now.get(pair.first_id, pair.first_id) != now.get(pair.second_id, pair.second_id)
+    ]
+
+
 def decide(candidate: MergeCandidate, decision: str, by: User | None) -> None:
     """Say whether two near values are one. `decision` is "merge" or "keep"; raises ValueError for another.
 

@@ -41,13 +41,15 @@ class AskedQuestion(NamedTuple):
 
 
 class Template(NamedTuple):
-    """Where a new study can start from: everything is set, and everything can be changed."""
+    """Where a new study can start from: everything is set, and everything can be changed. One without `has_pages` is for
+    programs: people take part in it over REST, or not at all."""
 
     name: str | Promise
     about: str | Promise
     settings: Mapping[str, Any]
     questions: Sequence[tuple[str | Promise, str | Promise]] = ()
     contexts: Sequence[str | Promise] = ()
+    has_pages: bool = True
 
 
 TEMPLATES = {
@@ -94,11 +96,13 @@ TEMPLATES = {
         gettext_lazy("Judge answers"),
         gettext_lazy("Two answers side by side. No interview. Ends in a constitution."),
         {"has_interview": False, "stories_each": 0, "minutes": 6},
+        has_pages=False,
     ),
     "import": Template(
         gettext_lazy("Bring your own votes"),
         gettext_lazy("Import from a file. No participants."),
         {"has_interview": False, "stories_each": 0, "minutes": 1},
+        has_pages=False,
     ),
 }
 

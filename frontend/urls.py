@@ -2,7 +2,8 @@
 
 from django.urls import include, path
 
-from frontend.dashboard.results import PublicConstitutionView, PublicGraphView
+from frontend.dashboard.constitutions import PublicConstitutionView
+from frontend.dashboard.results import PublicGraphView
 from frontend.home import HomeView
 
 urlpatterns = [

@@ -1,5 +1,6 @@
 """What every page for experts shares: who may see it, the top bar, and the study's walk with live counts."""
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import messages
@@ -15,10 +16,10 @@ from django.utils.translation import ngettext
 from django.views import View
 from django.views.decorators.cache import never_cache
 
-from core.access import caller_of
+from core.access import Caller, caller_of
 from core.models import Job, User
 from core.problems import Problem
-from elicitation.models import Study, UpgradeStory, ValuesCard, WisdomVote
+from elicitation.models import Dataset, Participant, Study, UpgradeStory, ValuesCard, WisdomVote
 from elicitation.values import counted_values
 from llm_client import LLMError
 
@@ -45,6 +46,41 @@ def job_titles() -> dict[str, str]:
         "constitutions.extract": _("Look for principles"),
         "reports.run": _("Make a report"),
     }
+
+
+STEP_OF_WORK = {
+    "elicitation.propose_merges": "values",
+    "elicitation.propose_stories": "stories",
+    "graphs.build": "graph",
+    "constitutions.extract": "constitution",
+}
+
+
+def told(jobs: Iterable[Job], caller: Caller) -> list[dict[str, Any]]:
+    """Return what a list of background work says of each: what it is called, what it is about, and where its result is
+    read."""
+    studies = {study.scope_key: study for study in Study.objects.run_by(caller)}
+    datasets = {dataset.scope_key: dataset for dataset in Dataset.objects.run_by(caller).filter(study=None)}
+    titles = job_titles()
+    rows = []
+    for job in jobs:
+        about = studies.get(job.scope_key) or datasets.get(job.scope_key)
+        href = ""
+        if job.kind == "reports.run" and job.result:
+            href = reverse("dashboard:report", args=[job.result["report"]])
+        elif isinstance(about, Study) and job.kind in STEP_OF_WORK:
+            href = reverse(f"dashboard:{STEP_OF_WORK[job.kind]}", args=[about.slug])
+        elif isinstance(about, Dataset):
+            href = reverse("dashboard:dataset", args=[about.slug])
+        rows.append({"job": job, "title": titles.get(job.kind, job.kind), "about": about, "href": href})
+    return rows
+
+
+def newest_work(owner: Study | Dataset, kind: str) -> Job | None:
+    """Return the newest work of this kind on a study or dataset if a page should tell of it: it waits, runs, or did not
+    end well."""
+    newest = Job.objects.filter(scope_key=owner.scope_key, kind=kind).first()
+    return newest if newest and newest.state not in (Job.State.DONE, Job.State.CANCELLED) else None
 
 
 def number_in(text: str) -> int:
@@ -126,10 +162,8 @@ class StudyDesk(DeskPage):
         return Study.objects.run_by(caller_of(self.request), change=True).filter(id=self.study.id).exists()
 
     def job(self, kind: str) -> Job | None:
-        """Return the study's newest work of this kind if the page should tell of it: it waits, runs, or did not end
-        well."""
-        newest = Job.objects.filter(scope_key=self.study.scope_key, kind=kind).first()
-        return newest if newest and newest.state not in (Job.State.DONE, Job.State.CANCELLED) else None
+        """Return the study's newest work of this kind if the page should tell of it."""
+        return newest_work(self.study, kind)
 
 
 def path(study: Study, here: str) -> list[dict[str, Any]]:
@@ -137,7 +171,7 @@ def path(study: Study, here: str) -> list[dict[str, Any]]:
     interviews = study.participants.filter(interviews__isnull=False, is_preview=False).distinct().count()
     cards = study.cards.filter(state=ValuesCard.State.CONFIRMED).exclude(participant__is_preview=True).count()
     stories = study.stories.exclude(state=UpgradeStory.State.ARCHIVED).count()
-    votes = WisdomVote.objects.current().filter(study=study).count()
+    votes = WisdomVote.objects.current().filter(participant__in=Participant.objects.counted(study)).count()
     graph = study.graphs.order_by("-number").first()
     constitution = study.constitutions.order_by("created_at").first()
     version = constitution.versions.order_by("-number").first() if constitution else None

@@ -1,9 +1,11 @@
 """Forms of the dashboard: what a study asks, promises and is set to. The step functions check it all again."""
 
+from itertools import count
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
 from core.ledger import model_is_configured
@@ -11,6 +13,7 @@ from elicitation import studies
 from elicitation.models import Study
 from elicitation.study_settings import StudySettings, settings_of
 
+KEY = 30  # letters of a demographic question's key
 CONSENT_DRAFT = _(
     "You talk about one question, and check a card that says what you care about. Then you say which of other people's "
     "values seem wiser.\n\n"
@@ -67,6 +70,12 @@ class SettingsForm(DeskForm):
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )
+    keep_talks_months = forms.IntegerField(
+        label=_("Months that talks are kept"),
+        min_value=1,
+        max_value=120,
+        help_text=_("Then they are deleted. The consent text should say the same."),
+    )
     contact = forms.CharField(label=_("Whom to ask"), required=False, max_length=200)
     most_participants = forms.IntegerField(label=_("People at most (empty: no limit)"), required=False, min_value=1)
     completion_code = forms.CharField(label=_("Completion code for a panel"), required=False, max_length=60)
@@ -74,18 +83,54 @@ class SettingsForm(DeskForm):
         label=_("Help text, shown when someone may be in danger"), required=False, max_length=2000, widget=_text(2)
     )
     stories_need_review = forms.BooleanField(label=_("I look at stories before people judge them"), required=False)
+    demographics = forms.CharField(
+        label=_("What people may tell about themselves, one question on each line"),
+        required=False,
+        widget=_text(3),
+        help_text=_(
+            "Write the question, a colon and the choices: “How old are you?: under 30; 30 to 54; 55 and over”. "
+            "“I prefer not to say” is always offered."
+        ),
+    )
 
-    def __init__(self, *args: Any, **named: Any) -> None:
+    def __init__(self, *args: Any, known: StudySettings | None = None, **named: Any) -> None:
         super().__init__(*args, **named)
+        self.known_keys = {field.label: field.key for field in known.demographics} if known else {}
         if model_is_configured():
             self.fields["interviewer"].help_text = _("People are told which one they talk with, and can choose.")
         else:
             self.fields["interviewer"].help_text = _("No model is set up here, so the written guide asks.")
 
+    def clean_demographics(self) -> list[dict[str, Any]]:
+        """Return the questions that the lines ask; one that the study has already keeps its key."""
+        fields: list[dict[str, Any]] = []
+        for line in filter(None, map(str.strip, self.cleaned_data["demographics"].splitlines())):
+            label, sign, told = (part.strip() for part in line.rpartition(":"))
+            choices = [choice.strip() for choice in told.split(";") if choice.strip()]
+            if not sign or not label or len(choices) < 2:
+                raise ValidationError(
+                    _(
+                        "“%(line)s” needs a question, a colon and two choices or more: “Where do you live?: town; village”."
+                    ),
+                    params={"line": line[:80]},
+                )
+            taken = {field["key"] for field in fields}
+            fields.append({"key": self._key(label, taken), "label": label, "choices": choices})
+        return fields
+
+    def _key(self, label: str, taken: set[str]) -> str:
+        """Return what answers to the question are kept under: what they are kept under already, or a short name of it."""
+        if (known := self.known_keys.get(label)) and known not in taken:
+            return known
+        words = slugify(label).replace("-", "_")[:KEY].strip("_")
+        base = words if words[:1].isalpha() else f"q_{words}".rstrip("_")
+        used = taken | set(self.known_keys.values())
+        return next(key for n in count(1) if (key := base if n == 1 else f"{base}_{n}") not in used)
+
     def settings_fields(self) -> list[forms.BoundField]:
         """Return the short fields that stand in two columns."""
-        names = ("turn_budget", "interviewer", "stories_each", "minutes", "withdraw_until", "contact")
-        return [self[name] for name in (*names, "most_participants", "completion_code")]
+        names = ("turn_budget", "interviewer", "stories_each", "minutes", "withdraw_until", "keep_talks_months")
+        return [self[name] for name in (*names, "contact", "most_participants", "completion_code")]
 
     def settings(self) -> dict[str, Any]:
         """Return those of the fields that are settings of a study."""
@@ -101,7 +146,9 @@ class EditStudyForm(SettingsForm):
     def about(cls, study: Study) -> "EditStudyForm":
         """Return the form as the study is now."""
         described = {name: getattr(study, name) for name in ("title", "description", "is_listed")}
-        return cls(initial=settings_of(study).model_dump() | described)
+        chosen = settings_of(study)
+        lines = [f"{field.label}: {'; '.join(field.choices)}" for field in chosen.demographics]
+        return cls(initial=chosen.model_dump() | described | {"demographics": "\n".join(lines)})
 
 
 class NewStudyForm(SettingsForm):
@@ -138,7 +185,7 @@ class NewStudyForm(SettingsForm):
             "contexts": "\n".join(map(str, start.contexts)),
             "consent": CONSENT_DRAFT if chosen.has_interview else "",
         }
-        return cls(initial=chosen.model_dump() | texts)
+        return cls(initial=chosen.model_dump() | {"demographics": ""} | texts)
 
     def asked(self) -> list[studies.AskedQuestion]:
         """Return the questions; those of the template keep their topics."""

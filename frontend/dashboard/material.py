@@ -1,6 +1,7 @@
 """What people gave, for review: interviews, values, stories, votes."""
 
 import logging
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,12 +14,23 @@ from django.utils.translation import gettext as _
 
 from core.jobs import request_job
 from elicitation import deduplication, interviews, stories
-from elicitation.models import CanonicalValue, Interview, MergeCandidate, UpgradeStory, WisdomVote
+from elicitation.models import (
+    CanonicalValue,
+    Interview,
+    MergeCandidate,
+    Participant,
+    UpgradeStory,
+    ValueMember,
+    WisdomVote,
+)
+from elicitation.study_settings import settings_of
 from elicitation.values import counted_values, holders
 from frontend.dashboard.desk import StudyDesk, number_in
 
 logger = logging.getLogger(__name__)
 PAGE = 50
+# Votes on a pair from which an arrow can be told from chance: 9 of 12 say the same.
+ENOUGH_VOTES = 12
 
 
 class InterviewsView(StudyDesk):
@@ -80,6 +92,13 @@ class ValuesView(StudyDesk):
                 except ValueError:
                     raise ValidationError(_("Choose two or more values first.")) from None
                 told = _("Counted as one from now on.")
+            case "split":
+                apart = get_object_or_404(study.values, number=number_in(form.get("number", "")))
+                try:
+                    deduplication.split(study, apart, self.user)
+                except ValueError:
+                    raise ValidationError(_("That value counts as itself already.")) from None
+                told = _("“%s” counts as itself again. Votes follow.") % apart.title
             case "undo":
                 try:
                     deduplication.undo(deduplication.active_run(study))
@@ -93,16 +112,23 @@ class ValuesView(StudyDesk):
     def context(self) -> dict[str, Any]:
         held = holders(self.study)
         values = list(counted_values(self.study).order_by("number"))
-        rows = sorted(values, key=lambda v: (-held.get(v.id, 0), v.number))
         merged = deduplication.projection(self.study)
         into: dict[int, list[CanonicalValue]] = {}
         for value in CanonicalValue.objects.filter(id__in=merged):
             into.setdefault(merged[value.id], []).append(value)
-        candidates = MergeCandidate.objects.filter(run__study=self.study, decision="")
+        cards: dict[int, int] = {}
+        members = ValueMember.objects.filter(run__study=self.study, run__is_active=True)
+        for value, count in members.values_list("value_id").annotate(n=Count("card")).order_by():
+            cards[merged.get(value, value)] = cards.get(merged.get(value, value), 0) + count
+        rows = sorted(values, key=lambda v: (-held.get(v.id, 0), -cards.get(v.id, 0), v.number))
+        waiting = deduplication.waiting(self.study)
         return {
-            "values": [{"value": v, "held": held.get(v.id, 0), "merged": into.get(v.id, [])} for v in rows],
-            "candidates": candidates.select_related("first", "second")[:20],
-            "waiting": candidates.count(),
+            "values": [
+                {"value": v, "held": held.get(v.id, 0), "cards": cards.get(v.id, 0), "merged": into.get(v.id, [])}
+                for v in rows
+            ],
+            "candidates": waiting[:20],
+            "waiting": len(waiting),
             "can_undo": deduplication.active_run(self.study).parent_id is not None,
             "job": self.job("elicitation.propose_merges"),
         }
@@ -139,7 +165,13 @@ class StoriesView(StudyDesk):
         if state in UpgradeStory.State.values:
             found = found.filter(state=state)
         page = Paginator(found.order_by("state", "number"), PAGE).get_page(self.request.GET.get("page"))
+        used = self.study.stories.filter(state=UpgradeStory.State.APPROVED).count()
+        each = settings_of(self.study).stories_each
         return {
+            "used": used,
+            "each": each,
+            "people_needed": ceil(used * ENOUGH_VOTES / each) if each else 0,
+            "enough": ENOUGH_VOTES,
             "page": page,
             "state": state,
             "states": UpgradeStory.State.choices,
@@ -155,7 +187,7 @@ class VotesView(StudyDesk):
     step = "votes"
 
     def context(self) -> dict[str, Any]:
-        votes = WisdomVote.objects.current().filter(study=self.study)
+        votes = WisdomVote.objects.current().filter(participant__in=Participant.objects.counted(self.study))
         counts = dict(votes.values_list("answer").annotate(n=Count("id")))
         total = sum(counts.values())
         comments = votes.exclude(comment="").select_related("from_value", "to_value", "context").order_by("-id")

@@ -1,11 +1,13 @@
 """Studies: list, set up without code, watch, open and close, invite."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import segno
+from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Sum
+from django.db.models import Count, Q, Sum
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
@@ -15,12 +17,12 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
 from core.access import caller_of
-from core.ledger import model_is_configured
+from core.ledger import DatabaseLedger, model_is_configured
 from core.models import Job, LLMCall
-from elicitation import participation, studies
-from elicitation.models import MergeCandidate, Participant, Study, StudyMembership, UpgradeStory
+from elicitation import deduplication, participation, studies
+from elicitation.models import Participant, Study, StudyMembership, UpgradeStory, ValuesCard
 from elicitation.study_settings import settings_of
-from frontend.dashboard.desk import DeskPage, StudyDesk, job_titles, number_in
+from frontend.dashboard.desk import DeskPage, StudyDesk, number_in, told
 from frontend.dashboard.forms import EditStudyForm, NewStudyForm
 from reports.kinds.funnel import Parameters, funnel
 
@@ -34,7 +36,7 @@ class StudiesView(DeskPage):
 
     def context(self) -> dict[str, Any]:
         mine = Study.objects.run_by(caller_of(self.request))
-        return {"studies": mine.annotate(people=Count("participants"))}
+        return {"studies": mine.annotate(people=Count("participants", filter=Q(participants__is_preview=False)))}
 
 
 class NewStudyView(DeskPage):
@@ -66,8 +68,9 @@ class NewStudyView(DeskPage):
 
     def context(self) -> dict[str, Any]:
         chosen = self.request.GET.get("template", "")
-        form = NewStudyForm.from_template(chosen) if chosen in studies.TEMPLATES else None
-        return {"templates": studies.TEMPLATES.items(), "chosen": chosen, "form": form}
+        templates = {name: template for name, template in studies.TEMPLATES.items() if template.has_pages}
+        form = NewStudyForm.from_template(chosen) if chosen in templates else None
+        return {"templates": templates.items(), "chosen": chosen, "form": form}
 
 
 class EditStudyView(StudyDesk):
@@ -79,7 +82,18 @@ class EditStudyView(StudyDesk):
         typed, study = request.POST, self.study
         match typed.get("act"):
             case "question":
-                studies.add_question(study, studies.AskedQuestion(typed.get("text", ""), typed.get("title", "")))
+                is_heavy = typed.get("is_heavy") == "yes"
+                studies.add_question(
+                    study, studies.AskedQuestion(typed.get("text", ""), typed.get("title", ""), is_heavy)
+                )
+            case "change":
+                question = get_object_or_404(
+                    study.questions, number=number_in(typed.get("number", "")), is_archived=False
+                )
+                is_heavy = typed.get("is_heavy") == "yes"
+                studies.edit_question(
+                    question, studies.AskedQuestion(typed.get("text", ""), typed.get("title", ""), is_heavy)
+                )
             case "archive":
                 question = get_object_or_404(study.questions, number=number_in(typed.get("number", "")))
                 studies.archive_question(question)
@@ -88,7 +102,7 @@ class EditStudyView(StudyDesk):
             case "consent":
                 studies.set_consent_text(study, typed.get("consent", ""))
             case _:
-                return self._save(EditStudyForm(typed))
+                return self._save(EditStudyForm(typed, known=settings_of(study)))
         return self.done(_("Saved."), "dashboard:edit-study", study.slug)
 
     def _save(self, form: EditStudyForm) -> HttpResponseBase:
@@ -129,8 +143,10 @@ class StudyView(StudyDesk):
                 studies.close_study(study)
                 told = _("The study is closed. You can open it again.")
             case "invite":
-                code = studies.invite_member(study, request.POST.get("role", ""), self.user)
-                return self.show(invitation=code, invitation_link=f"{_site(request)}{reverse('join-study')}")
+                role = request.POST.get("role", "")
+                code = studies.invite_member(study, role, self.user)
+                link = f"{_site(request)}{reverse('join-study')}"
+                return self.show(invitation=code, invitation_link=link, invited=role)
             case "seen":
                 number = number_in(request.POST.get("number", ""))
                 participation.looked_at(get_object_or_404(study.participants, number=number))
@@ -147,6 +163,15 @@ class StudyView(StudyDesk):
         per_day = dict(finished.values_list("finished_at__date").annotate(n=Count("id")))
         days = [since.date() + timedelta(days=n) for n in range(DAYS)]
         calls = LLMCall.objects.filter(scope_key=study.scope_key)
+        cost = calls.aggregate(total=Sum("cost"), calls=Count("id"))
+        cards = study.cards.filter(state=ValuesCard.State.CONFIRMED).count()
+        purposes = {
+            "interview": _("Talks"),
+            "articulate_card": _("Drafting cards"),
+            "revise_card": _("Changing cards"),
+            "same_value": _("Comparing values"),
+            "upgrade_story": _("Writing stories"),
+        }
         return {
             "settings": settings_of(study),
             "link": link,
@@ -154,16 +179,21 @@ class StudyView(StudyDesk):
             "funnel": funnel(study, Parameters()),
             "days": bars([(day.day, per_day.get(day, 0)) for day in days]),
             "finished": sum(per_day.values()),
-            "jobs": Job.objects.filter(scope_key=study.scope_key)[:6],
-            "titles": job_titles(),
-            "cost": calls.aggregate(total=Sum("cost"), calls=Count("id")),
-            "cost_rows": calls.values("purpose").annotate(calls=Count("id"), cost=Sum("cost")).order_by("purpose"),
+            "jobs": told(Job.objects.filter(scope_key=study.scope_key)[:6], caller_of(self.request)),
+            "cost": cost,
+            "cost_rows": [
+                {**row, "title": purposes.get(row["purpose"], row["purpose"])}
+                for row in calls.values("purpose").annotate(calls=Count("id"), cost=Sum("cost")).order_by("purpose")
+            ],
+            "each": cost["total"] / cards if cost["total"] and cards else None,
+            "budget": Decimal(settings.LLM_BUDGET) if settings.LLM_BUDGET else None,
+            "spent": DatabaseLedger().spent(),
             "has_model": model_is_configured(),
             "missing": studies.missing_before_opening(study),
             "advice": studies.advice_before_opening(study),
             "members": study.memberships.select_related("user"),
             "roles": StudyMembership.Role.choices[1:],
-            "merges_waiting": MergeCandidate.objects.filter(run__study=study, decision="").count(),
+            "merges_waiting": len(deduplication.waiting(study)),
             "stories_waiting": study.stories.filter(state=UpgradeStory.State.PROPOSED).count(),
             "needs_eye": Participant.objects.counted(study).exclude(needs_eye="").prefetch_related("interviews"),
         }

@@ -10,6 +10,7 @@ from django.http import Http404, HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
+from django.views import View
 
 from constitutions.models import Constitution
 from core import api_keys, jobs
@@ -21,13 +22,18 @@ from elicitation.comparison_formats import FORMATS
 from elicitation.comparisons import import_upload
 from elicitation.models import Dataset, Study
 from elicitation.tables import BadFile
-from frontend.dashboard.desk import DeskPage, job_titles
+from frontend.dashboard.desk import DeskPage, told
+from graphs.models import GraphSnapshot
 from reports.models import Report
 from reports.registry import kinds
 from reports.running import body_of
 
 PAGE = 30
 MOST_BYTES = 20_000_000
+MOST_LISTED = 20
+# Fewer shared comparisons say nothing about two annotators, and might tell who a person is.
+LEAST_SHARED = 5
+MOST_PAIRS = 100
 
 
 class DatasetsView(DeskPage):
@@ -53,8 +59,8 @@ class DatasetsView(DeskPage):
             return self.show(bad_file=bad.lines, status=400)
         if not summary.changed:
             return self.done(_("These comparisons are here already; nothing was changed."), "dashboard:datasets")
-        told = ", ".join(f"{n:,} {what}" for what, n in summary.counts.items())
-        return self.done(f"{told}. {'; '.join(summary.notes)}", "dashboard:datasets")
+        counts = ", ".join(f"{n:,} {what}" for what, n in summary.counts.items())
+        return self.done(f"{counts}. {'; '.join(summary.notes)}", "dashboard:datasets")
 
     def context(self) -> dict[str, Any]:
         mine = Dataset.objects.run_by(caller_of(self.request)).select_related("study")
@@ -105,7 +111,17 @@ class ReportView(DeskPage):
 
     def context(self) -> dict[str, Any]:
         report = get_object_or_404(Report.objects.shown_to(caller_of(self.request)), id=self.kwargs["report"])
-        return {"report": report, "kind": kinds()[report.kind], "result": body_of(report)["result"]}
+        result = body_of(report)["result"]
+        pairs = [pair for pair in result.get("pairs", []) if pair["agreement"]["n"] >= LEAST_SHARED]
+        return {
+            "report": report,
+            "kind": kinds()[report.kind],
+            "result": result,
+            "pairs": sorted(pairs, key=lambda pair: -pair["agreement"]["n"])[:MOST_PAIRS],
+            "more_pairs": max(0, len(pairs) - MOST_PAIRS),
+            "few_pairs": len(result.get("pairs", [])) - len(pairs),
+            "least_shared": LEAST_SHARED,
+        }
 
 
 def _uuid(text: str) -> UUID:
@@ -127,35 +143,55 @@ class JobsView(DeskPage):
         acts = {"cancel": (jobs.cancel, _("Stopped.")), "resume": (jobs.resume, _("It goes on."))}
         if request.POST.get("act") not in acts:
             raise ValidationError(_("Nothing was changed."))
-        act, told = acts[request.POST["act"]]
+        act, done = acts[request.POST["act"]]
         if not act(job):
             raise Problem(409, "conflict", _("This work has gone on meanwhile"), _("Look at it again."))
-        return self.done(told, "dashboard:jobs")
+        return self.done(done, "dashboard:jobs")
 
     def context(self) -> dict[str, Any]:
         found = Job.objects.shown_to(caller_of(self.request))
         page = Paginator(found, PAGE).get_page(self.request.GET.get("page"))
         mine = self._changeable().filter(id__in=[job.id for job in page])
-        return {"page": page, "changeable": set(mine.values_list("id", flat=True)), "titles": job_titles()}
+        return {
+            "page": page,
+            "rows": told(page, caller_of(self.request)),
+            "changeable": set(mine.values_list("id", flat=True)),
+        }
 
     def _changeable(self) -> QuerySet[Job]:
         return Job.objects.shown_to(caller_of(self.request), change=True)
 
 
 class DevelopersView(DeskPage):
-    """How to pull what is published, with addresses of this site."""
+    """How to pull what is published, with addresses of this site. It needs no account, as pulling needs none."""
 
     template = "developers.html"
     here = "developers"
 
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return View.dispatch(self, request, *args, **kwargs)
+
     def context(self) -> dict[str, Any]:
-        published = Constitution.objects.shown_to(Caller()).order_by("-created_at")
-        return {
+        listed = Constitution.objects.shown_to(Caller()).filter(versions__isnull=False).distinct()
+        constitutions = list(listed.order_by("-created_at").prefetch_related("versions")[:MOST_LISTED])
+        published = GraphSnapshot.objects.published().filter(study__in=Study.objects.listed()).select_related("study")
+        newest: dict[UUID, GraphSnapshot] = {}
+        for snapshot in published.order_by("-number"):
+            newest.setdefault(snapshot.study_id, snapshot)
+        graphs = list(newest.values())[:MOST_LISTED]
+        told: dict[str, Any] = {
             "site": f"{self.request.scheme}://{self.request.get_host()}",
-            "constitution": published.first(),
-            "study": Study.objects.listed().filter(graphs__publication__isnull=False).first(),
+            "constitution": constitutions[0] if constitutions else None,
+            "study": graphs[0].study if graphs else None,
+            "constitutions": constitutions,
+            "graphs": graphs,
+        }
+        if not self.request.user.is_authenticated:
+            return told | {"places": []}
+        mine = Study.objects.run_by(caller_of(self.request))
+        return told | {
             "keys": ApiKey.objects.filter(owner=self.user),
-            "limits": {study.scope_key: study.title for study in Study.objects.run_by(caller_of(self.request))},
+            "limits": {study.scope_key: study.title for study in mine},
         }
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from frontend.dashboard import material, results, studies, tools
+from frontend.dashboard import constitutions, material, results, studies, tools
 
 app_name = "dashboard"
 
@@ -16,11 +16,15 @@ urlpatterns = [
     path("studies/<slug:slug>/votes/", material.VotesView.as_view(), name="votes"),
     path("studies/<slug:slug>/graph/", results.GraphView.as_view(), name="graph"),
     path("studies/<slug:slug>/graph/<int:number>/", results.GraphView.as_view(), name="graph-number"),
-    path("studies/<slug:slug>/constitution/", results.ConstitutionView.as_view(), name="constitution"),
+    path("studies/<slug:slug>/constitution/", constitutions.ConstitutionView.as_view(), name="constitution"),
     path(
-        "studies/<slug:slug>/constitution/<int:number>/", results.ConstitutionView.as_view(), name="constitution-number"
+        "studies/<slug:slug>/constitution/<int:number>/",
+        constitutions.ConstitutionView.as_view(),
+        name="constitution-number",
     ),
     path("datasets/", tools.DatasetsView.as_view(), name="datasets"),
+    path("datasets/<slug:slug>/", constitutions.DatasetView.as_view(), name="dataset"),
+    path("datasets/<slug:slug>/constitution/<int:number>/", constitutions.DatasetView.as_view(), name="dataset-number"),
     path("reports/", tools.ReportsView.as_view(), name="reports"),
     path("reports/<uuid:report>/", tools.ReportView.as_view(), name="report"),
     path("jobs/", tools.JobsView.as_view(), name="jobs"),

@@ -94,6 +94,12 @@ def percent(share: float | None) -> str:
 
 
 @register.filter
+def small_share(share: float | None) -> str:
+    """0.0038 → "less than 1 %", where "0 %" would say that it is nothing."""
+    return _("less than 1 %") if share and share < 0.01 else percent(share)
+
+
+@register.filter
 def fixed(number: float | None, places: int = 2) -> str:
     """0.7341 → "0.73", in the reader's own way of writing numbers."""
     return number_format(number, decimal_pos=places) if number is not None else "–"

@@ -1,5 +1,6 @@
 /* Everything works without this file; it only makes things smoother. Texts come from the page, so that they are translated. */
 
+import { enhanceCheckAll } from "./checkall.js";
 import { enhanceChoices } from "./choices.js";
 import { takeCodeFromAddress } from "./code.js";
 import { enhanceComposer } from "./composer.js";
@@ -21,6 +22,7 @@ const enhancers: [string, Enhancer][] = [
   ["form[data-needs-choice]", (element) => enhanceChoices(element as HTMLFormElement)],
   ["form[data-composer]", (element) => enhanceComposer(element as HTMLFormElement, enhance)],
   ["form[method=post]", (element) => enhanceForm(element as HTMLFormElement)],
+  ["[data-check-all]", enhanceCheckAll],
   ["[data-copy]", enhanceCopy],
   ["[data-job]", followJob],
   [".scroll > .graph", showMarked],

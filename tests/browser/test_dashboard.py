@@ -11,7 +11,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from core import jobs
 from core.models import Job, User
 from elicitation import comparisons, interviews
-from elicitation.models import Context, Study, StudyMembership, WisdomVote
+from elicitation.models import Context, Dataset, Study, StudyMembership, WisdomVote
 from frontend.accounts import first_sign_in_code
 from graphs import building
 from tests.browser import walk
@@ -51,6 +51,8 @@ def moot(ada: User) -> Study:
     dataset = comparisons.dataset_of(study)
     comparisons.add_comparison(dataset, prompt="Q", text_a="Maybe?", text_b="Always.")
     building.publish(building.build_graph(study))
+    pairs = Dataset.objects.create(slug="pairs", title="Pairs", owner=ada)
+    comparisons.add_comparison(pairs, prompt="Q", text_a="Maybe?", text_b="Always.")
     return study
 
 
@@ -96,7 +98,7 @@ ADDRESSES = {
     "studies": "/studies/", "new": "/studies/new/?template=town", "study": "/studies/moot/",
     "edit": "/studies/moot/edit/", "interviews": "/studies/moot/interviews/", "values": "/studies/moot/values/",
     "stories": "/studies/moot/stories/", "votes": "/studies/moot/votes/", "graph": "/studies/moot/graph/",
-    "constitution": "/studies/moot/constitution/", "datasets": "/datasets/", "reports": "/reports/", "jobs": "/jobs/",
+    "constitution": "/studies/moot/constitution/", "datasets": "/datasets/", "dataset": "/datasets/pairs/", "arrow": "/studies/moot/graph/?arrow=1-3", "reports": "/reports/", "jobs": "/jobs/",
     "developers": "/developers/", "account": "/account/", "public-graph": "/g/moot/", "home": "/",
 }  # fmt: skip
 
@@ -127,8 +129,9 @@ def test_a_constitution_is_found_read_and_published_without_script(
     work_off()
     page.reload()
     expect(page.get_by_text("Found, not published")).to_be_visible()
+    page.get_by_text("Publish as version 1").click()
     page.get_by_label("What is new, in a line").fill("The first one")
-    page.get_by_role("button", name="Publish as version 1").click()
+    page.get_by_role("button", name="Publish it").click()
     expect(page.get_by_role("heading", name=re.compile("Constitution, version 1"))).to_be_visible()
     page.get_by_role("link", name="evidence 1").click()
     expect(page.get_by_text("Principle 1, evidence")).to_be_visible()
@@ -138,6 +141,7 @@ def test_the_page_follows_the_work_it_asked_for(moot: Study, open_browser: OPENS
     page = open_browser(**DESK).new_page()
     sign_in(page)
     page.goto(ADDRESSES["graph"])
+    page.get_by_text("Build a new one").click()
     page.get_by_label("Counting").select_option("mge-2023")
     page.get_by_role("button", name="Build").click()
     expect(page.locator("[data-job]")).to_be_visible()
@@ -163,6 +167,34 @@ def test_a_value_of_the_graph_is_reached_by_keyboard(moot: Study, open_browser: 
     page = open_browser(**DESK).new_page()
     sign_in(page)
     page.goto(ADDRESSES["graph"])
-    page.get_by_role("link", name=re.compile("^Keeping safe")).focus()
+    page.locator("svg.graph").get_by_role("link", name=re.compile("^Keeping safe")).focus()
     page.keyboard.press("Enter")
     expect(page.locator("h2.pname")).to_have_text("Keeping safe")
+
+
+def test_an_arrow_of_the_picture_leads_to_its_evidence(moot: Study, open_browser: OPENS) -> None:
+    page = open_browser(**DESK).new_page()
+    sign_in(page)
+    page.goto(ADDRESSES["graph"])
+    page.locator("svg.graph .edges a").first.dispatch_event("click")
+    expect(page.locator("h2.pname")).to_have_text(re.compile(" → Letting go"))
+
+
+def test_a_study_is_closed_only_after_a_second_click(moot: Study, open_browser: OPENS) -> None:
+    page = open_browser(**DESK).new_page()
+    sign_in(page)
+    page.goto(ADDRESSES["study"])
+    expect(page.get_by_role("button", name="Close the study")).to_be_hidden()
+    page.locator("summary", has_text="Close").click()
+    page.get_by_role("button", name="Close the study").click()
+    expect(page.get_by_text("The study is closed.", exact=False).first).to_be_visible()
+    moot.refresh_from_db()
+    assert moot.state == Study.State.CLOSED
+
+
+def test_all_stories_of_a_page_are_chosen_at_once(moot: Study, open_browser: OPENS) -> None:
+    page = open_browser(**DESK).new_page()
+    sign_in(page)
+    page.goto(ADDRESSES["stories"])
+    page.get_by_label("All on this page").check()
+    assert page.locator("input[name=story]:checked").count() == page.locator("input[name=story]").count() > 1

@@ -12,10 +12,11 @@ from django.utils import timezone
 from constitutions.models import ConstitutionVersion
 from core.models import Job, User
 from elicitation import comparisons
-from elicitation.models import CanonicalValue, Participant, Study, WisdomVote
+from elicitation.models import Annotation, Annotator, CanonicalValue, Dataset, Participant, Study, WisdomVote
 from graphs import building
 from graphs.models import GraphSnapshot
-from tests.people import join
+from tests.frontend.conftest import browser_with
+from tests.people import join, value_in
 
 Work = Callable[[], Job]
 
@@ -34,10 +35,12 @@ def voted(study: Study, make_value: Callable[..., CanonicalValue]) -> Study:
     return study
 
 
-def judge(person: Participant, first: CanonicalValue, second: CanonicalValue, answer: str, context: Any) -> None:
+def judge(
+    person: Participant, first: CanonicalValue, second: CanonicalValue, answer: str, context: Any, comment: str = ""
+) -> None:
     WisdomVote.objects.create(
         study=person.study, participant=person, from_value=first, to_value=second, context=context, answer=answer,
-        voted_at=timezone.now(),
+        voted_at=timezone.now(), comment=comment,
     )  # fmt: skip
 
 
@@ -65,9 +68,8 @@ def test_a_graph_is_built_and_drawn_with_a_table_of_the_same_arrows(
     drawn = re.search(r'<svg class="graph".*?</svg>', page, re.DOTALL)
     body = building.body_of(voted.graphs.get())
     assert drawn is not None and drawn[0].count("marker-end") == len(body["edges"]) > 0
-    table = page.split('id="table"')[1].split("<details")[0]
+    table, dropped = page.split('id="table"')[1].split("<details", 1)
     assert table.count("<tr>") == len(body["edges"]) + 1
-    dropped = page.split("<details")[1].split("</details>")[0]
     assert all(edge["reason"] in dropped for edge in body["dropped"])
 
 
@@ -97,6 +99,68 @@ def test_a_value_that_is_not_there_shows_the_wisest(desk: Client, voted: Study, 
     assert '<h2 class="pname" dir="auto">Letting go</h2>' in shown(
         desk, "dashboard:graph", voted.slug, query=f"?value={value}"
     )
+
+
+def test_an_arrow_shows_its_evidence_with_peoples_words_for_the_team_alone(desk: Client, voted: Study) -> None:
+    safe, together = voted.values.get(number=1), voted.values.get(number=3)
+    judge(join(voted), safe, together, "upgrade", voted.contexts.get(number=1), comment="It sees more.")
+    building.publish(building.build_graph(voted))
+    page = shown(desk, "dashboard:graph", voted.slug, query="?arrow=1-3")
+    evidence = page.split('id="evidence"')[1].split("</section>")[0]
+    assert "Keeping safe → Letting go" in evidence and '<td class="num">13</td>' in evidence
+    assert "When someone loses a freedom" in evidence and "It sees more." in evidence
+    public = shown(Client(), "public-graph", voted.slug, query="?arrow=1-3")
+    assert "Keeping safe → Letting go" in public and "It sees more." not in public
+
+
+def test_words_of_a_preview_are_no_evidence(desk: Client, voted: Study) -> None:
+    safe, together = voted.values.get(number=1), voted.values.get(number=3)
+    preview = join(voted, is_preview=True)
+    judge(preview, safe, together, "upgrade", voted.contexts.get(number=1), comment="Just trying.")
+    building.build_graph(voted)
+    assert "Just trying." not in shown(desk, "dashboard:graph", voted.slug, query="?arrow=1-3")
+    assert "24 answers by 12 people" in shown(desk, "dashboard:votes", voted.slug)
+
+
+@pytest.mark.parametrize("arrow", ["3-1", "1", "1-2-3", "x-y", "²-1", "-"])
+def test_an_arrow_that_is_not_there_shows_the_wisest_value(desk: Client, voted: Study, arrow: str) -> None:
+    building.build_graph(voted)
+    page = shown(desk, "dashboard:graph", voted.slug, query=f"?arrow={arrow}")
+    assert '<h2 class="pname" dir="auto">Letting go</h2>' in page
+
+
+def apart(study: Study) -> None:
+    """Let people judge a pair that has nothing to do with the others, in the second situation."""
+    first, second = value_in(study, title="Winning"), value_in(study, title="Sharing")
+    for person in study.participants.all():
+        judge(person, first, second, "upgrade", study.contexts.get(number=2))
+
+
+def test_a_situation_limits_picture_and_table_to_its_arrows(desk: Client, voted: Study) -> None:
+    apart(voted)
+    building.build_graph(voted, mode="mge-2023")
+    page = shown(desk, "dashboard:graph", voted.slug, query=f"?situation={voted.contexts.get(number=2).text}")
+    drawn = page.split('<svg class="graph"')[1].split("</svg>")[0]
+    assert "2 values, 1 arrow." in page and "Sharing" in drawn and "Keeping safe" not in drawn
+    assert "?situation=" in page.split('id="table"')[1]  # its links keep the situation
+
+
+def test_a_newer_snapshot_says_what_changed(desk: Client, voted: Study) -> None:
+    building.build_graph(voted, context="When someone loses a freedom")
+    assert "What changed" not in shown(desk, "dashboard:graph", voted.slug)
+    apart(voted)
+    building.build_graph(voted, mode="mge-2023")
+    changes = shown(desk, "dashboard:graph", voted.slug).split('id="changes"')[1].split("</section>")[0]
+    assert "What changed since snapshot 1" in changes and "Winning → Sharing" in changes
+    assert "They count differently: robust then, mge-2023 now." in changes
+
+
+def test_publishing_asks_once_more(desk: Client, voted: Study) -> None:
+    building.build_graph(voted)
+    asked = (
+        shown(desk, "dashboard:graph", voted.slug).split('value="publish"')[0].rsplit('<details class="confirm"')[-1]
+    )
+    assert "It cannot be changed or taken back." in asked and "</details>" not in asked
 
 
 def test_a_graph_of_one_situation_says_so(desk: Client, voted: Study) -> None:
@@ -263,6 +327,52 @@ def test_the_next_version_tells_what_changed(desk: Client, published: Study, wor
     page = shown(desk, "dashboard:constitution", published.slug)
     assert "What changed since version 1" in page and "With comparisons" in page
     assert "How well it predicts people" in page and "Coin toss" in page and "Longer answer" in page
+
+
+@pytest.fixture
+def pairs(facilitator: User) -> Dataset:
+    """An imported dataset of `facilitator`, in which what asks back is preferred."""
+    dataset = Dataset.objects.create(slug="pairs", title="Pairs", owner=facilitator)
+    people = [Annotator.objects.create(dataset=dataset, number=n, source_id=f"h{n}", kind="human") for n in range(3)]
+    for number in range(30):
+        made = comparisons.add_comparison(
+            dataset, prompt=f"Question {number}", text_a="Maybe? Who can say?", text_b="It is always so."
+        )
+        for person in people:
+            Annotation.objects.create(comparison=made, annotator=person, answer="a")
+    return dataset
+
+
+def test_an_imported_dataset_gives_a_constitution_that_is_read_and_published(
+    desk: Client, pairs: Dataset, work_off: Work
+) -> None:
+    assert reverse("dashboard:dataset", args=["pairs"]) in shown(desk, "dashboard:datasets")
+    assert "h1" in shown(desk, "dashboard:dataset", "pairs")
+    address = reverse("dashboard:dataset", args=["pairs"])
+    desk.post(address, {"act": "search", "principles": "2"})
+    assert work_off().state == "done"
+    page = shown(desk, "dashboard:dataset", "pairs")
+    extraction = re.search(r'name="extraction" value="([\w-]+)"', page)
+    assert extraction is not None and "Found, not published" in page
+    desk.post(address, {"act": "publish", "extraction": extraction[1], "note": "First"})
+    version = ConstitutionVersion.objects.get()
+    assert (version.constitution.dataset, version.constitution.slug) == (pairs, "pairs")
+    assert version.sha256 in shown(desk, "dashboard:dataset-number", "pairs", 1)
+    assert desk.get(reverse("dashboard:dataset-number", args=["pairs", 2])).status_code == 404
+    assert version.sha256 in shown(Client(), "public-constitution", "pairs")
+
+
+def test_a_dataset_of_someone_else_is_not_there(stranger: User, pairs: Dataset) -> None:
+    browser = browser_with(stranger)
+    address = reverse("dashboard:dataset", args=["pairs"])
+    assert browser.get(address).status_code == browser.post(address, {"act": "search"}).status_code == 404
+    assert Client().get(address)["Location"].startswith(reverse("sign-in"))
+
+
+def test_the_dataset_of_a_study_is_shown_with_the_study(desk: Client, study: Study) -> None:
+    dataset = comparisons.dataset_of(study)
+    response = desk.get(reverse("dashboard:dataset", args=[dataset.slug]))
+    assert response["Location"] == reverse("dashboard:constitution", args=[study.slug])
 
 
 # the front page

@@ -76,7 +76,12 @@ def test_a_template_fills_the_form_of_a_new_study(desk: Client) -> None:
     assert "market square" in sent["questions"] and sent["contexts"].count("When") == 2
 
 
-@pytest.mark.parametrize("template", studies.TEMPLATES)
+def test_only_templates_that_people_can_take_part_in_are_offered(desk: Client) -> None:
+    assert re.findall(r"\?template=(\w+)", page(desk, "new-study")) == ["assistant", "town"]
+    assert "Save the draft" not in page(desk, "new-study", query="?template=judge")
+
+
+@pytest.mark.parametrize("template", ["assistant", "town"])
 def test_a_study_made_as_its_template_says_has_its_settings(desk: Client, template: str) -> None:
     sent = fields(page(desk, "new-study", query=f"?template={template}")) | {"title": "Our town"}
     response = desk.post(reverse("dashboard:new-study"), sent)
@@ -112,6 +117,43 @@ def test_a_form_that_cannot_be_used_comes_back_as_it_was_typed(desk: Client) -> 
     again = fields(response.content.decode())
     assert (again["minutes"], again["questions"], again["contact"]) == ("900", "Is this kept?", "Ada")
     assert 'class="wrong"' in response.content.decode()
+
+
+def test_the_summary_of_what_is_wrong_names_and_links_each_field(desk: Client) -> None:
+    sent = fields(page(desk, "new-study", query="?template=assistant")) | {"minutes": "900"}
+    told = desk.post(reverse("dashboard:new-study"), sent).content.decode().split('role="alert"')[1].split("</div>")[0]
+    assert '<a href="#id_title">Name that people see</a>: This field is required.' in told
+    assert '<a href="#id_minutes">Minutes it takes, as people are told</a>: Ensure' in told
+
+
+def test_what_people_may_tell_about_themselves_is_written_in_lines(desk: Client) -> None:
+    lines = "How old are you?: under 30; 30 to 54; 55 and over\n\nWo wohnst du: Stadt; Land"
+    sent = fields(page(desk, "new-study", query="?template=town")) | {"title": "Ours", "demographics": lines}
+    desk.post(reverse("dashboard:new-study"), sent)
+    age, place = settings_of(Study.objects.get(title="Ours")).demographics
+    assert (age.key, age.label, age.choices) == (
+        "how_old_are_you", "How old are you?", ["under 30", "30 to 54", "55 and over"],
+    )  # fmt: skip
+    assert (place.key, place.choices) == ("wo_wohnst_du", ["Stadt", "Land"])
+
+
+@pytest.mark.parametrize("line", ["How old are you?", "Age: young", ": a; b", "Age:"])
+def test_a_line_about_people_without_choices_is_told_and_kept(desk: Client, line: str) -> None:
+    sent = fields(page(desk, "new-study", query="?template=town")) | {"title": "Ours", "demographics": line}
+    response = desk.post(reverse("dashboard:new-study"), sent)
+    assert response.status_code == 400 and not Study.objects.exists()
+    assert "needs a question, a colon and two choices or more" in response.content.decode()
+    assert fields(response.content.decode())["demographics"] == line
+
+
+def test_questions_about_people_keep_their_keys_and_equal_ones_get_their_own(desk: Client, study: Study) -> None:
+    studies.update_settings(study, {"demographics": [{"key": "age", "label": "年齢", "choices": ["a", "b"]}]})
+    sent = fields(page(desk, "edit-study", study)) | {"act": "settings"}
+    assert sent["demographics"] == "年齢: a; b"
+    sent["demographics"] = "住所: x; y\n年齢: a; b; c\n年齢: d; e"
+    assert desk.post(reverse("dashboard:edit-study", args=[study.slug]), sent).status_code == 302
+    study.refresh_from_db()
+    assert [field.key for field in settings_of(study).demographics] == ["q", "age", "q_2"]
 
 
 def test_a_text_that_cannot_be_stored_is_told_beside_its_field(desk: Client) -> None:
@@ -161,6 +203,20 @@ def test_questions_situations_and_promise_can_be_added(desk: Client, study: Stud
     do(desk, "edit-study", study, "consent", consent="A new promise.")
     assert study.questions.filter(title="Friends").exists() and study.contexts.count() == 3
     assert study.consent_texts.count() == 2
+
+
+def test_a_question_can_be_changed_and_marked_as_heavy(desk: Client, study: Study) -> None:
+    question = study.questions.get()
+    typed = {"number": str(question.number), "text": "Should I tell her?", "title": "Truth", "is_heavy": "yes"}
+    do(desk, "edit-study", study, "change", **typed)
+    question.refresh_from_db()
+    assert (question.text, question.title, question.is_heavy) == ("Should I tell her?", "Truth", True)
+
+
+def test_a_change_that_cannot_be_saved_is_not_lost(desk: Client, study: Study) -> None:
+    typed = {"number": "1", "text": "So\u202eright?", "title": ""}
+    response = do(desk, "edit-study", study, "change", **typed)
+    assert response.status_code == 400 and "So\u202eright?</textarea>" in response.content.decode()
 
 
 def test_a_question_that_is_put_away_is_offered_no_more(desk: Client, study: Study) -> None:
@@ -297,6 +353,28 @@ def test_values_kept_apart_are_not_asked_about_again(desk: Client, study: Study,
     assert "pair to review" not in page(desk, "values", study)
 
 
+def test_two_values_that_are_one_through_a_third_are_not_asked_about(
+    desk: Client, study: Study, near: MergeCandidate, make_value: Callable[..., CanonicalValue]
+) -> None:
+    third = make_value(study, title="To care")
+    for first in (near.first, near.second):
+        MergeCandidate.objects.create(run=near.run, first=first, second=third, similarity=0.7)
+    assert "3 pairs to review" in page(desk, "values", study)
+    deduplication.merge(study, [near.first, near.second, third])
+    assert "to review" not in page(desk, "values", study)
+    assert "Nothing just now." in page(desk, "study", study)
+
+
+def test_one_value_can_be_split_off_again(
+    desk: Client, study: Study, near: MergeCandidate, make_value: Callable[..., CanonicalValue]
+) -> None:
+    third = make_value(study, title="To care")
+    deduplication.merge(study, [near.first, near.second, third])
+    do(desk, "values", study, "split", number=str(near.second.number))
+    assert deduplication.projection(study) == {third.id: near.first_id}
+    assert do(desk, "values", study, "split", number=str(near.second.number)).status_code == 400
+
+
 def test_values_that_someone_chose_count_as_one(desk: Client, study: Study, near: MergeCandidate) -> None:
     do(desk, "values", study, "merge-chosen", value=["1", "2"])
     assert deduplication.projection(study) == {near.second_id: near.first_id}
@@ -327,6 +405,19 @@ def waiting(
     """Two stories that wait for a facilitator's yes."""
     a, b, c = (make_value(study, title=title) for title in "ABC")
     return [make_story(study, a, b, context, state="proposed"), make_story(study, b, c, context, state="proposed")]
+
+
+def test_a_story_under_review_shows_both_cards(
+    desk: Client, study: Study, waiting: list[UpgradeStory], make_value: Callable[..., CanonicalValue]
+) -> None:
+    CanonicalValue.objects.filter(id=waiting[0].to_value_id).update(policies=["MOMENTS that open a door"])
+    assert "<b>MOMENTS</b> that open a door" in page(desk, "stories", study)
+
+
+def test_how_many_people_the_pairs_in_use_need_is_told(desk: Client, study: Study, waiting: list[UpgradeStory]) -> None:
+    studies.update_settings(study, {"stories_each": 3})
+    do(desk, "stories", study, "approve-all")
+    assert "About 8 people are needed for 12 votes on each pair" in page(desk, "stories", study)
 
 
 def states(stories: list[UpgradeStory]) -> list[str]:

@@ -118,6 +118,17 @@ def ask(desk: Client, what: str) -> Any:
     return desk.post(reverse("dashboard:reports"), {"what": what})
 
 
+def test_two_annotators_with_few_comparisons_in_common_are_not_compared(
+    desk: Client, study: Study, dataset: Dataset
+) -> None:
+    rare = join(study)
+    for comparison in dataset.comparisons.all()[:4]:
+        comparisons.annotate(comparison, participant=rare, answer="a")
+    told = page(desk, "report", run_report("agreement", dataset=dataset).id)
+    assert told.split("Two by two")[-1].count("<tr>") == 1 + 3
+    assert "3 pairs have fewer than 5 comparisons in common" in told
+
+
 @pytest.mark.parametrize("kind", ["funnel", "agreement"])
 def test_a_report_is_asked_for_made_and_read(
     desk: Client, study: Study, dataset: Dataset, work_off: Callable[[], Job], kind: str
@@ -213,6 +224,11 @@ def test_the_commands_for_developers_work_as_they_are_written(desk: Client, rule
     addresses = [found for text in plain for found in re.findall(r"http://testserver(/[^\s']+)", text)]
     named = [address for address in addresses if "SLUG" not in address]  # there is no published graph
     assert len(named) == 3 and {Client().get(address).status_code for address in named} == {200}
+
+
+def test_developers_need_no_account(rules: str) -> None:
+    told = page(Client(), "developers")
+    assert f"constitutions/{rules}" in told and "Authorization" in told and "csrfmiddlewaretoken" not in told
 
 
 def test_the_problem_shown_to_developers_is_the_one_that_is_answered(desk: Client, rules: str) -> None:
