@@ -1,6 +1,7 @@
 """Constitutions: look for principles, read what was found, publish it as the next version; of a study or of an imported
 dataset, and the published pages for everyone."""
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -197,18 +198,32 @@ def constitution_context(version: ConstitutionVersion, request: HttpRequest) -> 
     body = version_body(version)
     chosen = number_in(request.GET.get("principle", ""))
     principle = next((p for p in body["principles"] if p["id"] == chosen), None)
+    evidence = evidence_behind(version, chosen) if principle else None
     return {
         "constitution": version.constitution,
         "version": version,
         "versions": version.constitution.versions.order_by("-number"),
         **found_context(body),
         "principle": principle,
-        "evidence": evidence_behind(version, chosen) if principle else None,
+        "evidence": evidence,
+        "examples": examples(evidence["comparisons"]["results"]) if evidence else [],
         "diff": diff(version.parent, version) if version.parent else None,
         "withdrawn": notice_withdrawals(version),
         "forms": sorted(FORMS),
         "site": f"{request.scheme}://{request.get_host()}",
     }
+
+
+def examples(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a few comparisons that show how a principle decides: two for it and one against it, of different prompts."""
+    wanted = {"for": 2, "against": 1}
+    found: list[dict[str, Any]] = []
+    for pair in pairs:
+        is_new = pair["prompt"] not in [other["prompt"] for other in found]
+        if is_new and wanted.get(pair["stance"], 0):
+            wanted[pair["stance"]] -= 1
+            found.append(pair)
+    return sorted(found, key=lambda pair: pair["stance"] != "for")
 
 
 class PublicConstitutionView(View):

@@ -3,7 +3,7 @@ Content-Security-Policy needs no inline styles."""
 
 import math
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import takewhile
 from typing import Any
@@ -91,6 +91,19 @@ def when(time: datetime, form: str = "full") -> SafeString:
 def percent(share: float | None) -> str:
     """0.734 → "73 %"."""
     return _("%(number)s %%") % {"number": number_format(round(100 * share))} if share is not None else "–"
+
+
+@register.filter
+def span(interval: Sequence[float]) -> str:
+    """(0.617, 0.97) → "62–97 %"."""
+    low, high = (number_format(round(100 * share)) for share in interval)
+    return _("%(low)s–%(high)s %%") % {"low": low, "high": high}
+
+
+@register.filter
+def chance(q: float) -> str:
+    """0.0143 → "0.014"; what rounds to nothing is "< 0.001"."""
+    return fixed(q, 3) if q >= 0.001 else _("< %(least)s") % {"least": fixed(0.001, 3)}
 
 
 @register.filter

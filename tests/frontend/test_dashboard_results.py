@@ -13,6 +13,7 @@ from constitutions.models import ConstitutionVersion
 from core.models import Job, User
 from elicitation import comparisons
 from elicitation.models import Annotation, Annotator, CanonicalValue, Dataset, Participant, Study, WisdomVote
+from frontend.dashboard.constitutions import examples
 from graphs import building
 from graphs.models import GraphSnapshot
 from tests.frontend.conftest import browser_with
@@ -352,6 +353,7 @@ def test_an_imported_dataset_gives_a_constitution_that_is_read_and_published(
     desk.post(address, {"act": "search", "principles": "2"})
     assert work_off().state == "done"
     page = shown(desk, "dashboard:dataset", "pairs")
+    assert "100 % of 15 kept back" in page
     extraction = re.search(r'name="extraction" value="([\w-]+)"', page)
     assert extraction is not None and "Found, not published" in page
     desk.post(address, {"act": "publish", "extraction": extraction[1], "note": "First"})
@@ -373,6 +375,20 @@ def test_the_dataset_of_a_study_is_shown_with_the_study(desk: Client, study: Stu
     dataset = comparisons.dataset_of(study)
     response = desk.get(reverse("dashboard:dataset", args=[dataset.slug]))
     assert response["Location"] == reverse("dashboard:constitution", args=[study.slug])
+
+
+def test_a_few_comparisons_of_different_prompts_show_how_a_principle_decides() -> None:
+    pairs = [
+        ("p1", "against"),
+        ("p1", "for"),
+        ("p2", "against"),
+        ("p3", "for"),
+        ("p3", "for"),
+        ("p4", "for"),
+        ("p5", "for"),
+    ]
+    shown_pairs = examples([{"prompt": prompt, "stance": stance} for prompt, stance in pairs])
+    assert [(p["prompt"], p["stance"]) for p in shown_pairs] == [("p3", "for"), ("p4", "for"), ("p1", "against")]
 
 
 # the front page

@@ -61,6 +61,16 @@ def test_a_viewer_changes_nothing(viewers_desk: Client, study: Study, name: str)
     assert do(viewers_desk, name, study, "close").status_code == 404
 
 
+def test_a_viewer_sees_the_settings_and_can_fill_in_none(viewers_desk: Client, desk: Client, study: Study) -> None:
+    assert "<fieldset disabled>" in page(viewers_desk, "edit-study", study)
+    assert "<fieldset disabled>" not in page(desk, "edit-study", study)
+
+
+def test_a_paused_study_can_be_closed(desk: Client, study: Study) -> None:
+    studies.pause_study(study)
+    assert 'value="close"' in page(desk, "study", study) and 'value="open"' in page(desk, "study", study)
+
+
 @pytest.mark.parametrize("name", STUDY_PAGES)
 def test_an_act_that_does_not_exist_changes_nothing(desk: Client, study: Study, name: str) -> None:
     if name not in ("edit-study", "graph", "constitution"):  # their other act is to save or to ask for work
