@@ -19,13 +19,13 @@ from core.code_version import code_version
 from core.models import User
 from core.numbers import next_number
 from core.problems import Conflict
-from elicitation.models import CanonicalValue, Participant, Study, WisdomVote
+from elicitation.models import CanonicalValue, Study
 from elicitation.values import holders
 from graphs.algorithms import ranking, resampling
 from graphs.algorithms.pruning import RULES, RobustRules, Rules, Verdict
 from graphs.algorithms.tally import EdgeTally, Pair, Vote, entropy, net_support, tally
 from graphs.counting import SMALLEST_CELL as SMALLEST_CELL
-from graphs.counting import Counted, Filters, count_votes, read_filters
+from graphs.counting import Counted, Filters, count_since, count_votes, read_filters
 from graphs.models import GraphPublication, GraphSnapshot
 
 FORMAT = "folkmoot-graph/1"
@@ -282,10 +282,8 @@ def publish(snapshot: GraphSnapshot, by: User | None = None) -> GraphPublication
 
 
 def waiting_votes(snapshot: GraphSnapshot) -> int:
-    """Return how many votes of the study came after those that the snapshot counts."""
-    people = Participant.objects.counted(snapshot.study)
-    newer = WisdomVote.objects.current().filter(study=snapshot.study, id__gt=snapshot.last_vote_id)
-    return newer.filter(participant__in=people).count()
+    """Return how many votes came after those that the snapshot counts and would be counted with them."""
+    return count_since(snapshot.study, snapshot.filters, snapshot.last_vote_id)
 
 
 def body_of(snapshot: GraphSnapshot) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Which votes count: those of a study, current at a moment, about values as the active deduplication run sees them."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -137,6 +137,15 @@ def count_votes(study: Study, filters: Filters) -> Counted:
     if not votes:
         raise ValidationError({"votes": _("There is no vote to count here, so there is no graph to build.")})
     return Counted(votes, last, archived, merged, withheld)
+
+
+def count_since(study: Study, stored: Mapping[str, str], last_vote_id: int) -> int:
+    """Return how many votes that stored filters let through came after a vote. None could where they end at a moment, and
+    none is told of a group, where one more vote might tell of a person."""
+    if stored["before"] or stored["group"]:
+        return 0
+    filters = read_filters(study, context=stored["context"], question=stored["question"])
+    return _standing(study, filters).filter(id__gt=last_vote_id).distinct().count()
 
 
 def _standing(study: Study, filters: Filters) -> QuerySet[WisdomVote]:

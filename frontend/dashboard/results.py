@@ -20,6 +20,7 @@ from graphs.models import GraphSnapshot
 from graphs.tasks import request_build
 
 MOST_REASONS = 8
+MOST_CHANGES = 12  # that are told without being asked for
 
 
 class GraphView(StudyDesk):
@@ -78,7 +79,14 @@ class GraphView(StudyDesk):
             {**winner, "was": titles.get(winner["was"]), "now": titles.get(winner["now"])}
             for winner in found["winners"]
         ]
-        return {"since": older, "others": others, **named, "winners": winners}
+        return {
+            "since": older,
+            "others": others,
+            **named,
+            "winners": winners,
+            "counts_others": older.filters != snapshot.filters,
+            "is_short": sum(map(len, found.values())) <= MOST_CHANGES,
+        }
 
 
 def graph_context(snapshot: GraphSnapshot, request: HttpRequest) -> dict[str, Any]:

@@ -187,6 +187,14 @@ def test_a_build_that_failed_says_why_beside_the_graph_there_is(desk: Client, vo
     assert "data-job=" not in page and '<svg class="graph"' in page
 
 
+def test_after_a_first_build_that_failed_another_can_be_asked_for(desk: Client, study: Study, work_off: Work) -> None:
+    graph(desk, study)
+    assert 'value="build"' not in shown(desk, "dashboard:graph", study.slug)
+    assert work_off().state == "failed"
+    page = shown(desk, "dashboard:graph", study.slug)
+    assert "There is no vote to count here" in page and 'value="build"' in page
+
+
 @pytest.mark.parametrize("typed", [{"mode": "nonsense"}, {"context": "When nobody asked"}])
 def test_a_build_of_what_is_not_there_is_told(desk: Client, voted: Study, typed: dict[str, str]) -> None:
     response = graph(desk, voted, **typed)

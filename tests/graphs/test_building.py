@@ -180,6 +180,16 @@ def test_votes_since_the_snapshot_wait(judged: Study, values: Values, crowd: Cro
     assert waiting_votes(snapshot) == 3, "an answer that was changed waits once"
 
 
+def test_only_votes_that_would_be_counted_wait(judged: Study, values: Values, vote: Cast) -> None:
+    first = judged.contexts.get(number=1)
+    of_one_situation = build_graph(judged, context=first.text)
+    of_the_past = build_graph(judged, before="2100-01-01T00:00:00Z")
+    vote(join(judged), values[0], values[1], "upgrade", context=judged.contexts.get(number=2))
+    assert (waiting_votes(of_one_situation), waiting_votes(of_the_past)) == (0, 0)
+    vote(join(judged), values[0], values[1], "upgrade", context=first)
+    assert waiting_votes(of_one_situation) == 1
+
+
 def test_progress_is_told_to_the_end(judged: Study) -> None:
     told: list[tuple[int, int]] = []
     build_graph(judged, progress=lambda done, total, note: told.append((done, total)))
