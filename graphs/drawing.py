@@ -1,7 +1,7 @@
 """The moral graph as a picture: SVG made on the server, without styles or scripts of its own; classes are the page's.
 
-An arrow points to the wiser value and is thicker the clearer the votes are; one that is too close to call is dashed. A
-circle is larger the higher the wisdom score. The table beside it says the same.
+An arrow points to the wiser value and is thicker the clearer the votes are; one that is too close to call is dashed. Where it
+does not hold it says nothing about where values stand, and is drawn for the marked value alone. A circle is larger the higher the wisdom score. The table beside it says the same.
 """
 
 import itertools
@@ -16,6 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from graphs.algorithms.layout import Place, Size, layout
+from graphs.algorithms.pruning import TOO_CLOSE
 from graphs.algorithms.tally import Pair
 
 MOST_VALUES = 60
@@ -61,6 +62,7 @@ def draw(
     if not edges:
         return SafeString("")
     inside = _ends(edges)
+    doubtful = [edge for edge in _doubtful(body, inside) if _is_on(edge, selected)]
     values = {value["number"]: value for value in body["values"] if value["number"] in inside}
     scores = {number: value["wisdom_score"] for number, value in values.items()}
     highest = max(scores.values())
@@ -68,7 +70,9 @@ def draw(
     names = {number: wrap(value["title"]) for number, value in values.items()}
     sizes = {n: Size(radius[n], radius[n] + 5 + LETTER * max(map(width_of, names[n]))) for n in values}
     plan = layout({(e["from"], e["to"]): e["weight"] for e in edges}, scores, sizes)
-    ports = _ports(edges, plan.places, plan.ways)
+    ways = plan.ways | {(e["from"], e["to"]): [] for e in doubtful}  # places are those of what holds
+    edges = [*doubtful, *edges]
+    ports = _ports(edges, plan.places, ways)
     marked = selected if isinstance(selected, tuple) else (selected,)
     return format_html(
         '<svg class="graph" viewBox="0 0 {} {}" role="group" aria-label="{} {} {}">{}<g class="edges">{}</g>{}</svg>',
@@ -78,7 +82,7 @@ def draw(
             "",
             "{}",
             (
-                (_linked(e, values, _arrow(e, plan.places, plan.ways, radius, ports, _is_on(e, selected)), arrow_link),)
+                (_linked(e, values, _arrow(e, plan.places, ways, radius, ports, _is_on(e, selected)), arrow_link),)
                 for e in edges
             ),
         ),
@@ -95,6 +99,12 @@ def _shown_edges(body: dict[str, Any], most: int) -> list[dict[str, Any]]:
     return [edge for edge in body["edges"] if edge["from"] in shown and edge["to"] in shown]
 
 
+def _doubtful(body: dict[str, Any], inside: set[int]) -> list[dict[str, Any]]:
+    """Return the arrows between drawn values that do not hold because the votes do not decide them."""
+    dropped = (edge for edge in body.get("dropped", ()) if edge["reason"] == TOO_CLOSE)
+    return [edge for edge in dropped if edge["from"] in inside and edge["to"] in inside]
+
+
 def _ends(edges: Sequence[dict[str, Any]]) -> set[int]:
     return {number for edge in edges for number in (edge["from"], edge["to"])}
 
@@ -108,8 +118,9 @@ _MARKERS = SafeString(
 
 
 def is_weak(edge: dict[str, Any]) -> bool:
-    """Whether the interval of an arrow's share crosses one half: too close to call."""
-    return edge["interval"] is not None and edge["interval"][0] < 0.5
+    """Whether an arrow is too close to call: the interval of its share crosses one half, or chance alone could make it
+    among so many pairs."""
+    return edge.get("reason") == TOO_CLOSE or (edge["interval"] is not None and edge["interval"][0] < 0.5)
 
 
 def _ports(

@@ -161,7 +161,10 @@ class StoriesView(StudyDesk):
 
     def context(self) -> dict[str, Any]:
         state = self.request.GET.get("state", "")
-        found = self.study.stories.select_related("from_value", "to_value", "context").annotate(count=Count("votes"))
+        counted = Q(votes__superseded_by=None, votes__participant__is_preview=False)
+        found = self.study.stories.select_related("from_value", "to_value", "context").annotate(
+            count=Count("votes", filter=counted)
+        )
         if state in UpgradeStory.State.values:
             found = found.filter(state=state)
         page = Paginator(found.order_by("state", "number"), PAGE).get_page(self.request.GET.get("page"))

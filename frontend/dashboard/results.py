@@ -12,6 +12,7 @@ from django.views import View
 from elicitation.deduplication import projection
 from elicitation.models import CanonicalValue, Participant, Study, WisdomVote
 from frontend.dashboard.desk import StudyDesk, number_in, places
+from graphs.algorithms.pruning import TOO_CLOSE
 from graphs.building import MODES, body_of, publish, waiting_votes
 from graphs.comparing import compare
 from graphs.drawing import draw, is_weak, view_note
@@ -114,7 +115,8 @@ def graph_context(snapshot: GraphSnapshot, request: HttpRequest) -> dict[str, An
     link = f"?{keep.urlencode()}&" if keep else "?"
     mark = (arrow["from"], arrow["to"]) if arrow else selected["number"] if selected else None
     ends = {number for edge in kept for number in (edge["from"], edge["to"])}
-    shown = body | {"edges": kept, "values": [v for v in body["values"] if not situation or v["number"] in ends]}
+    values = [v for v in body["values"] if not situation or v["number"] in ends]
+    shown = body | {"edges": kept, "dropped": dropped, "values": values}
     flip = body.get("votes_to_flip")
     return {
         "snapshot": snapshot,
@@ -134,6 +136,11 @@ def graph_context(snapshot: GraphSnapshot, request: HttpRequest) -> dict[str, An
         "selected": selected,
         "wiser_than": [row for row in kept if selected and row["to"] == selected["number"]],
         "less_wise_than": [row for row in kept if selected and row["from"] == selected["number"]],
+        "undecided": [
+            row
+            for row in dropped
+            if selected and row["reason"] == TOO_CLOSE and selected["number"] in (row["from"], row["to"])
+        ],
         "flip": flip and {**flip, "title": titles.get(flip.get("new_winner"))},
         "sybil_share": body.get("sybil_share"),
         "waiting": waiting_votes(snapshot),

@@ -16,6 +16,7 @@ from graphs.algorithms.uncertainty import Interval, benjamini_hochberg, exact_p,
 KEPT = "kept"
 DROPPED = "dropped"
 TOO_FEW = "not enough evidence"
+TOO_CLOSE = "too close to call"  # the reason of an arrow that the votes do not decide
 
 
 class Verdict(NamedTuple):
@@ -114,9 +115,7 @@ class RobustRules:
         if weight:
             return Verdict(KEPT, "", share, interval, q, weight)
         may_be_wiser = interval is not None and interval.high > self.null
-        return Verdict(
-            DROPPED, "too close to call" if may_be_wiser else "most say it is not wiser", share, interval, q, weight
-        )
+        return Verdict(DROPPED, TOO_CLOSE if may_be_wiser else "most say it is not wiser", share, interval, q, weight)
 
     def _q(self, counts: Counts) -> np.ndarray:
         p = exact_p(counts.wiser, counts.decided)

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from core.models import LLMCall
 from elicitation import deduplication, interviews, participation, studies
-from elicitation.models import CanonicalValue, Context, MergeCandidate, Participant, Study, UpgradeStory
+from elicitation.models import CanonicalValue, Context, MergeCandidate, Participant, Study, UpgradeStory, WisdomVote
 from elicitation.study_settings import settings_of
 from tests.people import join
 
@@ -422,6 +423,21 @@ def test_a_story_under_review_shows_both_cards(
 ) -> None:
     CanonicalValue.objects.filter(id=waiting[0].to_value_id).update(policies=["MOMENTS that open a door"])
     assert "<b>MOMENTS</b> that open a door" in page(desk, "stories", study)
+
+
+def test_a_story_counts_each_persons_newest_vote_and_no_preview(
+    desk: Client, study: Study, waiting: list[UpgradeStory]
+) -> None:
+    for person, answers in ((join(study), ("upgrade", "not_sure")), (join(study, is_preview=True), ("upgrade",))):
+        for answer in answers:
+            earlier = WisdomVote.objects.filter(participant=person).last()
+            WisdomVote.objects.create(
+                study=study, participant=person, story=waiting[0], from_value=waiting[0].from_value,
+                to_value=waiting[0].to_value, context=waiting[0].context, answer=answer, supersedes=earlier,
+                voted_at=timezone.now(),
+            )  # fmt: skip
+    assert '<td class="num">1</td>' in page(desk, "stories", study)
+    assert '<td class="num">3</td>' not in page(desk, "stories", study)
 
 
 def test_how_many_people_the_pairs_in_use_need_is_told(desk: Client, study: Study, waiting: list[UpgradeStory]) -> None:

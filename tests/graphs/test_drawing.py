@@ -17,7 +17,8 @@ def edge(source: int, target: int, interval: tuple[float, float] = (0.6, 0.9), s
 
 
 def picture(values: list[dict[str, Any]], edges: list[dict[str, Any]], **options: Any) -> ElementTree.Element:
-    drawn = draw({"values": values, "edges": edges}, **options)
+    dropped = options.pop("dropped", [])
+    drawn = draw({"values": values, "edges": edges, "dropped": dropped}, **options)
     return ElementTree.fromstring(drawn.replace("<svg ", f'<svg xmlns="{SVG[1:-1]}" '))
 
 
@@ -38,6 +39,31 @@ def test_what_is_too_close_to_call_is_dashed() -> None:
     svg = picture([value(1), value(2), value(3)], [edge(1, 2, (0.45, 0.8)), edge(1, 3)])
     weak, firm = svg.findall(f"{SVG}g/{SVG}path")
     assert (weak.get("class"), weak.get("marker-end"), firm.get("class")) == ("weak", "url(#w)", "")
+
+
+def test_an_arrow_that_does_not_hold_but_may_is_drawn_dashed_for_the_marked_value() -> None:
+    may = edge(2, 1, (0.67, 1)) | {"reason": "too close to call"}
+    outside = edge(1, 9) | {"reason": "too close to call"}
+    wrong = edge(2, 3) | {"reason": "most say it is not wiser"}
+    values, kept = [value(1), value(2), value(3)], [edge(1, 2), edge(3, 2)]
+    body = {"values": values, "edges": kept, "dropped": [may, outside, wrong]}
+
+    def drawn(selected: int | tuple[int, int]) -> list[str | None]:
+        svg = ElementTree.fromstring(draw(body, selected=selected).replace("<svg ", f'<svg xmlns="{SVG[1:-1]}" '))
+        return [path.get("class") for path in svg.findall(f"{SVG}g/{SVG}path")]
+
+    assert drawn(1) == ["weak sel", "sel", ""] and drawn(3) == ["", "sel"]
+    assert drawn((2, 1)) == ["weak sel", "", ""]
+
+
+def test_what_does_not_hold_moves_no_value() -> None:
+    values, kept = [value(1), value(2), value(3)], [edge(1, 2), edge(3, 2)]
+    may = edge(3, 1) | {"reason": "too close to call"}
+    places = [
+        [(c.get("cx"), c.get("cy")) for c in picture(values, kept, selected=3, **more).iter(f"{SVG}circle")]
+        for more in ({}, {"dropped": [may]})
+    ]
+    assert places[0] == places[1]
 
 
 def test_clearer_arrows_are_thicker_and_wiser_values_larger() -> None:
