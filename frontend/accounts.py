@@ -102,6 +102,7 @@ class JoinStudyView(View):
             if isinstance(request.user, User):
                 membership = studies.accept_invitation(request.user, request.POST.get("code", ""))
                 return redirect("dashboard:study", membership.study.slug)
+            studies.invitation_to(request.POST.get("code", ""))  # before anything is said about the address
             if form.is_valid():
                 with transaction.atomic():
                     user = User.objects.create_user(form.cleaned_data["email"], form.cleaned_data["password"])
@@ -109,9 +110,16 @@ class JoinStudyView(View):
                 login(request, user, backend=BACKEND)
                 return redirect("dashboard:study", membership.study.slug)
         except Problem as problem:
-            told = {"title": problem.title, "text": str(problem.detail)}
-            return render(request, "accounts/join.html", {"form": form, "problem": told}, status=problem.status_code)
+            return self._refused(request, problem.title, str(problem.detail), problem.status_code)
+        except ValidationError as error:  # a code that nobody gave, such as one of a thousand letters
+            return self._refused(request, _("This code does not work"), " ".join(error.messages), 400)
         return render(request, "accounts/join.html", {"form": form}, status=400)
+
+    def _refused(self, request: HttpRequest, title: str, text: str, status: int) -> HttpResponse:
+        """Say that the code is no good, and nothing about the rest of the form, which is kept."""
+        typed = {name: request.POST.get(name, "") for name in ("email", "code")}
+        told = {"form": AccountForm(initial=typed), "problem": {"title": title, "text": text}}
+        return render(request, "accounts/join.html", told, status=status)
 
 
 class SignInForm(AuthenticationForm):

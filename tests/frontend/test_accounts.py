@@ -172,6 +172,23 @@ def test_an_invitation_makes_who_is_signed_in_a_member(
     assert study.memberships.get(user=stranger).role == "viewer"
 
 
+def test_without_an_invitation_nobody_learns_who_has_an_account(stranger: User) -> None:
+    for email in (stranger.email, "nobody@moot.example"):
+        typed = {"email": email, "password": PASSWORD, "code": "AAAA-BBBB-CCCC"}
+        response = Client().post(reverse("join-study"), typed)
+        assert response.status_code == 404 and "There is an account" not in response.content.decode()
+
+
+@pytest.mark.parametrize("code", ["x" * 100, "a\0b", ""])
+def test_a_code_that_nobody_gave_is_told_and_keeps_the_address(stranger: User, code: str) -> None:
+    typed = {"email": "new@moot.example", "password": PASSWORD, "code": code}
+    response = Client().post(reverse("join-study"), typed)
+    assert response.status_code in (400, 404) and "new@moot.example" in response.content.decode()
+    browser = Client()
+    browser.force_login(stranger, backend="django.contrib.auth.backends.ModelBackend")
+    assert browser.post(reverse("join-study"), {"code": code}).status_code in (400, 404)
+
+
 def test_a_used_invitation_makes_no_account(study: Study, facilitator: User, stranger: User) -> None:
     code = studies.invite_member(study, "viewer", facilitator)
     studies.accept_invitation(stranger, code)
