@@ -159,6 +159,7 @@ class _FlipSearch:
         answers = [(pair, answer) for pair in asked for answer in ("upgrade", "no_upgrade")]
         self._candidates = answers[: max(LEAST_CANDIDATES, CANDIDATE_CELLS // max(1, len(tallies)))]
         self._place = {pair: i for i, pair in enumerate(tallies)}
+        self._counts = counts_of(tallies)
         self._values = sorted({value for pair in tallies for value in pair})
         self._sources, self._targets = np.searchsorted(self._values, np.array([*tallies]).reshape(-1, 2)).T
 
@@ -201,16 +202,32 @@ class _FlipSearch:
     def _margins(self, added: Sequence[Answer], count: int) -> np.ndarray:
         """Return the winner's lead over the next with each candidate answered `count` times more; below 0 it is no
         longer the winner, and where no arrow is left it is infinite."""
-        base = counts_of(self._tally(added))
+        base = Counts(*(array[None, :].copy() for array in self._counts))
+        for answer in added:
+            self._add(base, 0, answer, 1)
         found = []
         for rows in _chunks(len(self._candidates), len(self._place)):
-            tried = Counts(*(np.repeat(array[None, :], len(rows), axis=0) for array in base))
-            for row, (pair, answer) in enumerate(self._candidates[rows.start : rows.stop]):
-                _add(tried, row, self._place[pair], self._place[pair[1], pair[0]], answer, count)
+            tried = Counts(*(np.repeat(array, len(rows), axis=0) for array in base))
+            for row, candidate in enumerate(self._candidates[rows.start : rows.stop]):
+                self._add(tried, row, candidate, count)
             weights = self._rules.weights(tried)
             scores = wisdom_scores_of_many(self._sources, self._targets, weights, len(self._values))
             found.append(self._leads(scores))
         return np.concatenate(found) if found else np.empty(0)
+
+    def _add(self, counts: Counts, row: int, added: Answer, times: int) -> None:
+        """Add equal answers of new people to a row of counts."""
+        (source, target), answer = added
+        pair, back = self._place[source, target], self._place[target, source]
+        for place in (pair, back):
+            counts.impressions[row, place] += times
+        counts.deciders[row, pair] += times
+        if answer == "upgrade":
+            counts.wiser[row, pair] += times
+            counts.less_wise[row, back] += times
+            counts.deciders[row, back] += times
+        else:
+            counts.not_wiser[row, pair] += times
 
     def _leads(self, scores: np.ndarray) -> np.ndarray:
         ours = np.array([value == self.winner for value in self._values])
@@ -228,19 +245,6 @@ class _FlipSearch:
     def _scores(self, tallies: Mapping[Pair, EdgeTally]) -> dict[int, float]:
         verdicts = self._rules.judge(tallies)
         return wisdom_scores({pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight})
-
-
-def _add(counts: Counts, row: int, pair: int, back: int, answer: str, times: int) -> None:
-    """Add equal answers of new people about one pair to a row of counts."""
-    for place in (pair, back):
-        counts.impressions[row, place] += times
-    counts.deciders[row, pair] += times
-    if answer == "upgrade":
-        counts.wiser[row, pair] += times
-        counts.less_wise[row, back] += times
-        counts.deciders[row, back] += times
-    else:
-        counts.not_wiser[row, pair] += times
 
 
 def sybil_share(accounts: int, voters: int) -> float:
