@@ -25,7 +25,7 @@ from graphs.algorithms import ranking, resampling
 from graphs.algorithms.pruning import RULES, RobustRules, Rules, Verdict
 from graphs.algorithms.tally import EdgeTally, Pair, Vote, entropy, net_support, tally
 from graphs.counting import SMALLEST_CELL as SMALLEST_CELL
-from graphs.counting import Counted, Filters, count_since, count_votes, read_filters
+from graphs.counting import Counted, Filters, count_votes, read_filters, votes_since
 from graphs.models import GraphPublication, GraphSnapshot
 
 FORMAT = "folkmoot-graph/1"
@@ -35,6 +35,7 @@ RESAMPLES = 1000
 MOST_TO_FLIP = 12
 
 Progress = Callable[[int, int, str], None]
+_Judged = tuple[Mapping[Pair, EdgeTally], Mapping[Pair, Verdict], Mapping[int, float]]  # the last: wisdom scores
 
 
 def build_graph(
@@ -145,7 +146,8 @@ def _findings(
         for number, score in sorted(scores.items())
     ]
     tell(2, 4, _("Finding winners"))
-    winners = _winners(votes, rules, scores, stability, seed)
+    winners = _winners(votes, rules, (tallies, verdicts, scores), stability, seed)
+    crowned = {row["value"] for row in winners}
     tell(3, 4, _("Looking for the fewest votes that would change it"))
     return {
         "counts": {
@@ -160,7 +162,9 @@ def _findings(
         },
         "values": values,
         "values_outside": [
-            {"number": number, "title": text["title"]} for number, text in texts.items() if number not in scores
+            text if number in crowned else {"number": number, "title": text["title"]}
+            for number, text in texts.items()
+            if number not in scores
         ],
         "edges": [_edge(pair, tallies[pair], verdicts[pair]) for pair in tallies if pair in weights],
         "dropped": [_edge(pair, tallies[pair], verdicts[pair]) for pair in asked if pair not in weights],
@@ -201,25 +205,26 @@ def _edge(pair: Pair, edge: EdgeTally, verdict: Verdict) -> dict[str, Any]:
 
 
 def _winners(
-    votes: list[Vote], rules: Rules, scores: Mapping[int, float], overall: resampling.Stability | None, seed: int
+    votes: list[Vote], rules: Rules, overall: _Judged, stability: resampling.Stability | None, seed: int
 ) -> list[dict[str, Any]]:
     """Return the wisest value over all (`context` is None) and in each context; `value` is None where no arrow is kept.
-    `probability` is the share of resamples that it wins."""
-    found = [_winner(None, votes, scores, overall)]
+    `probability` is the share of resamples that it wins, `arrows` are those kept that point to it."""
+    found = [_winner(None, votes, overall, stability)]
     contexts: dict[str, list[Vote]] = {}
     for vote in votes:
         contexts.setdefault(vote.context, []).append(vote)
     for place, (context, here) in enumerate(sorted(contexts.items()), 1):
-        verdicts = rules.judge(tally(here))
-        weights = {pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight}
-        stability = _stability(here, rules, [seed, place])
-        found.append(_winner(context, here, ranking.wisdom_scores(weights), stability))
+        tallies = tally(here)
+        verdicts = rules.judge(tallies)
+        scores = ranking.wisdom_scores({pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight})
+        found.append(_winner(context, here, (tallies, verdicts, scores), _stability(here, rules, [seed, place])))
     return found
 
 
 def _winner(
-    context: str | None, votes: list[Vote], scores: Mapping[int, float], stability: resampling.Stability | None
+    context: str | None, votes: list[Vote], judged: _Judged, stability: resampling.Stability | None
 ) -> dict[str, Any]:
+    tallies, verdicts, scores = judged
     best = ranking.winner(scores)
     row = {
         "context": context,
@@ -227,6 +232,9 @@ def _winner(
         "wisdom_score": None if best is None else scores[best],
         "votes": len(votes),
         "voters": len({vote.voter for vote in votes}),
+        "arrows": [
+            _edge(pair, tallies[pair], verdicts[pair]) for pair in tallies if pair[1] == best and verdicts[pair].weight
+        ],
     }
     if stability is not None:
         row["probability"] = None if best is None else stability.wins.get(best, 0.0)
@@ -282,8 +290,8 @@ def publish(snapshot: GraphSnapshot, by: User | None = None) -> GraphPublication
 
 
 def waiting_votes(snapshot: GraphSnapshot) -> int:
-    """Return how many votes came after those that the snapshot counts and would be counted with them."""
-    return count_since(snapshot.study, snapshot.filters, snapshot.last_vote_id)
+    """Return how many votes came since that the same build would count now."""
+    return votes_since(snapshot.study, snapshot.filters, snapshot.last_vote_id)
 
 
 def body_of(snapshot: GraphSnapshot) -> dict[str, Any]:

@@ -115,14 +115,59 @@ def count_votes(study: Study, filters: Filters) -> Counted:
     counted. With a group, whatever could tell about fewer than five people is left out too (`_safe_cells`).
     Raises ValidationError if no vote is left, or if the group or the rest is of fewer than five people.
     """
+    found = _projected(study, _standing(study, filters))
+    votes, withheld = found.votes, 0
+    if filters.group:
+        votes, withheld = _safe_cells(votes, _members(study, *filters.group))
+    if not votes:
+        raise ValidationError({"votes": _("There is no vote to count here, so there is no graph to build.")})
+    return Counted(votes, found.last_id, found.archived, found.merged, withheld)
+
+
+def votes_behind(study: Study, stored: Mapping[str, str], last_vote_id: int) -> list[tuple[int, Vote]]:
+    """Return the votes, with their ids, of a count with these stored filters up to that vote: those of them that are
+    still there, whatever people answered since. Empty if what the filters name is gone."""
+    try:
+        filters = read_filters(study, **stored)
+        found = _projected(study, _standing(study, filters, until=last_vote_id))
+        votes = _safe_cells(found.votes, _members(study, *filters.group))[0] if filters.group else found.votes
+    except ValidationError:
+        return []
+    return [(found.ids[_answered(vote)], vote) for vote in votes]
+
+
+def votes_since(study: Study, stored: Mapping[str, str], last_vote_id: int) -> int:
+    """Return how many votes that these stored filters let through came after that vote."""
+    try:
+        filters = read_filters(study, **stored)
+    except ValidationError:
+        return 0
+    newer = _standing(study, filters).filter(id__gt=last_vote_id)
+    if filters.group:
+        newer = newer.filter(participant__number__in=_members(study, *filters.group))
+    return newer.count()
+
+
+class _Projected(NamedTuple):
+    """Votes about values as the active run sees them, one for each person, pair and context, and their ids."""
+
+    votes: list[Vote]
+    ids: dict[tuple[int, int, int, str], int]
+    last_id: int
+    archived: int
+    merged: int
+
+
+def _projected(study: Study, votes: QuerySet[WisdomVote]) -> _Projected:
     target = projection(study)
     values = CanonicalValue.objects.filter(study=study)
     numbers = dict(values.values_list("id", "number"))
     archived_ids = set(values.filter(is_archived=True).values_list("id", flat=True))
     found: list[Vote] = []
+    ids: dict[tuple[int, int, int, str], int] = {}
     archived = merged = last = 0
     fields = ("id", "participant__number", "from_value_id", "to_value_id", "context__text", "answer")
-    for vote_id, voter, source, goal, context, answer in _standing(study, filters).values_list(*fields).iterator(5000):
+    for vote_id, voter, source, goal, context, answer in votes.values_list(*fields).iterator(5000):
         last = max(last, vote_id)
         source, goal = target.get(source, source), target.get(goal, goal)
         if source in archived_ids or goal in archived_ids:
@@ -130,29 +175,26 @@ def count_votes(study: Study, filters: Filters) -> Counted:
         elif source == goal:
             merged += 1
         else:
-            found.append(Vote(voter, numbers[source], numbers[goal], context, answer))
-    votes, withheld = _one_each(found), 0
-    if filters.group:
-        votes, withheld = _safe_cells(votes, _members(study, *filters.group))
-    if not votes:
-        raise ValidationError({"votes": _("There is no vote to count here, so there is no graph to build.")})
-    return Counted(votes, last, archived, merged, withheld)
+            vote = Vote(voter, numbers[source], numbers[goal], context, answer)
+            found.append(vote)
+            ids[_answered(vote)] = vote_id
+    return _Projected(_one_each(found), ids, last, archived, merged)
 
 
-def count_since(study: Study, stored: Mapping[str, str], last_vote_id: int) -> int:
-    """Return how many votes that stored filters let through came after a vote. None could where they end at a moment, and
-    none is told of a group, where one more vote might tell of a person."""
-    if stored["before"] or stored["group"]:
-        return 0
-    filters = read_filters(study, context=stored["context"], question=stored["question"])
-    return _standing(study, filters).filter(id__gt=last_vote_id).distinct().count()
+def _answered(vote: Vote) -> tuple[int, int, int, str]:
+    return vote.voter, vote.source, vote.target, vote.context
 
 
-def _standing(study: Study, filters: Filters) -> QuerySet[WisdomVote]:
-    """Return the votes that stood at the moment asked about: a later change of mind does not undo an earlier answer."""
+def _standing(study: Study, filters: Filters, *, until: int | None = None) -> QuerySet[WisdomVote]:
+    """Return the votes that stood at the moment asked about: a later change of mind does not undo an earlier answer.
+    `until` is the last vote that there was then."""
     votes = WisdomVote.objects.filter(study=study, participant__in=Participant.objects.counted(study))
+    if until is not None:
+        votes = votes.filter(id__lte=until)
     if filters.before:
         votes = votes.filter(voted_at__lt=filters.before).exclude(superseded_by__voted_at__lt=filters.before)
+    elif until is not None:
+        votes = votes.exclude(superseded_by__id__lte=until)
     else:
         votes = votes.filter(superseded_by=None)
     if filters.context:
@@ -165,8 +207,8 @@ def _standing(study: Study, filters: Filters) -> QuerySet[WisdomVote]:
 def _one_each(votes: Sequence[Vote]) -> list[Vote]:
     """Return the votes with only the newest of a person about one pair in one context: merging values can bring a
     person's votes on two pairs together."""
-    newest = {(v.voter, v.source, v.target, v.context): place for place, v in enumerate(votes)}
-    return [v for place, v in enumerate(votes) if newest[v.voter, v.source, v.target, v.context] == place]
+    newest = {_answered(vote): place for place, vote in enumerate(votes)}
+    return [vote for place, vote in enumerate(votes) if newest[_answered(vote)] == place]
 
 
 def _members(study: Study, key: str, value: str) -> set[int]:

@@ -47,12 +47,12 @@ def _mge(snapshot: GraphSnapshot) -> str:
     """
     body = body_of(snapshot)
     ids = {value["number"]: _source_id(value) for value in body["values"]}
-    stored = {v.number: v for v in CanonicalValue.objects.filter(study=snapshot.study, number__in=ids)}
+    there = CanonicalValue.objects.filter(study=snapshot.study, number__in=ids)
+    stored = dict(there.values_list("number", "extra"))
 
     def value(node: dict[str, Any]) -> dict[str, Any]:
-        row = stored.get(node["number"])
-        times = row.extra if row else {}
-        created = times.get("created_at", row.created_at.isoformat() if row else None)
+        times = stored.get(node["number"], {})
+        created = times.get("created_at")
         return {
             "id": ids[node["number"]],
             "title": node["title"],
@@ -60,7 +60,7 @@ def _mge(snapshot: GraphSnapshot) -> str:
             "instructionsDetailed": node.get("detail", ""),
             "evaluationCriteria": node["policies"],
             "createdAt": created,
-            "updatedAt": created,  # of a later change nothing is known; the clock of an import is none
+            "updatedAt": times.get("updated_at", created),
         }
 
     def edge(row: dict[str, Any]) -> dict[str, Any]:

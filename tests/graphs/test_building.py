@@ -68,6 +68,27 @@ def test_a_winner_has_a_probability_overall_and_in_each_context(judged: Study) -
     assert (freedom["value"], freedom["voters"]) == (3, 13)
 
 
+def test_a_winner_in_a_context_names_the_arrows_that_made_it_with_that_contexts_counts(
+    judged: Study, values: Values, crowd: Crowd
+) -> None:
+    crowd(1, values[0], values[2], "no_upgrade", context=judged.contexts.get(number=2))
+    overall, family, freedom = body_of(build_graph(judged))["winners"]
+    assert [(a["from"], a["counts"]["wiser"], a["counts"]["not_wiser"]) for a in overall["arrows"]] == [(1, 12, 1)]
+    assert [(a["from"], a["counts"]["wiser"], a["counts"]["not_wiser"]) for a in freedom["arrows"]] == [(1, 12, 0)]
+    assert family["arrows"] == []
+
+
+def test_a_value_that_wins_in_a_context_alone_is_told_with_its_words(
+    study: Study, values: Values, crowd: Crowd
+) -> None:
+    crowd(9, values[0], values[1], "upgrade")
+    crowd(9, values[0], values[1], "no_upgrade", context=study.contexts.get(number=2))
+    body = body_of(build_graph(study))
+    assert body["values"] == []
+    assert [(w["context"], w["value"]) for w in body["winners"] if w["value"]] == [("When someone loses a freedom", 2)]
+    assert [v.get("policies") for v in body["values_outside"]] == [None, values[1].policies]
+
+
 def test_a_robust_graph_says_what_would_change_its_winner(judged: Study) -> None:
     body = body_of(build_graph(judged))
     assert body["votes_to_flip"]["at_most"] == len(body["votes_to_flip"]["votes"]) > 0
@@ -180,14 +201,13 @@ def test_votes_since_the_snapshot_wait(judged: Study, values: Values, crowd: Cro
     assert waiting_votes(snapshot) == 3, "an answer that was changed waits once"
 
 
-def test_only_votes_that_would_be_counted_wait(judged: Study, values: Values, vote: Cast) -> None:
-    first = judged.contexts.get(number=1)
-    of_one_situation = build_graph(judged, context=first.text)
-    of_the_past = build_graph(judged, before="2100-01-01T00:00:00Z")
-    vote(join(judged), values[0], values[1], "upgrade", context=judged.contexts.get(number=2))
-    assert (waiting_votes(of_one_situation), waiting_votes(of_the_past)) == (0, 0)
-    vote(join(judged), values[0], values[1], "upgrade", context=first)
-    assert waiting_votes(of_one_situation) == 1
+def test_only_votes_that_the_same_build_would_count_wait(judged: Study, values: Values, crowd: Crowd) -> None:
+    context = judged.contexts.get(number=2)
+    snapshot = build_graph(judged, context=context.text)
+    assert waiting_votes(snapshot) == 0
+    crowd(2, values[0], values[1])
+    crowd(1, values[0], values[1], context=context)
+    assert waiting_votes(snapshot) == 1
 
 
 def test_progress_is_told_to_the_end(judged: Study) -> None:

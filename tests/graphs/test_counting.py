@@ -9,7 +9,7 @@ from django.utils import timezone
 from elicitation import deduplication, withdrawal
 from elicitation.models import CanonicalValue, Context, Participant, Study, WisdomVote
 from graphs.algorithms.tally import Vote
-from graphs.counting import Counted, Filters, count_votes, read_filters
+from graphs.counting import Counted, Filters, count_votes, read_filters, votes_behind
 from tests.people import join, value_in
 
 pytestmark = pytest.mark.django_db
@@ -241,3 +241,26 @@ def test_no_published_count_tells_of_fewer_than_five_of_a_group_or_of_the_rest(
     for cell, voters in group.items():
         assert len(voters) >= 5
         assert len(everyone[cell] - voters) not in (1, 2, 3, 4)
+
+
+# which votes a count was of, later
+
+
+def test_the_votes_behind_a_count_are_those_it_counted_whatever_was_answered_since(
+    study: Study, values: Values, vote: Cast, crowd: Crowd
+) -> None:
+    person, leaver = crowd(2, values[0], values[1])
+    crowd(1, values[0], values[1], context=study.contexts.get(number=2))
+    filters = read_filters(study, context=study.contexts.get(number=1).text)
+    then = count_votes(study, filters)
+    vote(person, values[0], values[1], "no_upgrade")
+    crowd(1, values[0], values[1])
+    withdrawal.withdraw(leaver)
+    [(found, counted_vote)] = votes_behind(study, filters.stored(), then.last_vote_id)
+    assert counted_vote == then.votes[0]
+    assert WisdomVote.objects.get(id=found).answer == "upgrade"
+
+
+def test_nothing_is_behind_a_count_of_a_context_that_is_gone(study: Study, values: Values, crowd: Crowd) -> None:
+    crowd(1, values[0], values[1])
+    assert votes_behind(study, {"context": "When it is gone"}, 10**9) == []

@@ -63,6 +63,13 @@ def test_the_published_forms_numbers_are_not_rounded(study: Study, crowd: Callab
     assert edge["summary"] == {"wiserLikelihood": 0.75, "entropy": 1.4056390622295665}
 
 
+def test_the_published_form_has_the_times_of_the_source_and_no_clock_of_ours(snapshot: GraphSnapshot) -> None:
+    at = "2023-09-11T17:04:16.370Z"
+    CanonicalValue.objects.filter(source_id="289").update(extra={"created_at": at})
+    times = [(value["createdAt"], value["updatedAt"]) for value in json.loads(export(snapshot, "mge"))["values"]]
+    assert times == [(None, None), (at, at)]
+
+
 def test_texts_are_those_that_were_hashed_even_if_a_value_is_gone(snapshot: GraphSnapshot) -> None:
     before = json.loads(export(snapshot, "mge"))["values"]
     CanonicalValue.objects.filter(number=1).update(title="", description="", detail="", policies=[])
