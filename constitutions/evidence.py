@@ -5,12 +5,14 @@ shown only with consent, and votes and comparisons only where five people or mor
 """
 
 from collections import Counter
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
 from constitutions.models import ConstitutionVersion, PrincipleEvidence
 from elicitation.comparisons import answered_by_few
-from elicitation.models import ValuesCard
+from elicitation.deduplication import projection
+from elicitation.models import CanonicalValue, ValuesCard
 
 SMALLEST_CELL = 5
 MOST_SHOWN = 50
@@ -20,7 +22,7 @@ def evidence_behind(version: ConstitutionVersion, principle: int, *, start: int 
     """Return what stands behind a principle now: counts over all, and a page of comparisons from `start`."""
     rows = PrincipleEvidence.objects.filter(extraction=version.extraction, principle=principle)
     pairs = rows.exclude(comparison=None).select_related("comparison").order_by("comparison__number")
-    votes = rows.exclude(vote=None).select_related("vote__context", "vote__from_value")
+    votes = rows.exclude(vote=None).select_related("vote__context", "vote__from_value", "vote__to_value")
     values = rows.exclude(value=None).select_related("value")
     cards = [row.card for row in rows.exclude(card=None).select_related("card__participant")]
     stances = Counter(pairs.values_list("stance", flat=True))
@@ -34,7 +36,7 @@ def evidence_behind(version: ConstitutionVersion, principle: int, *, start: int 
             if v.value and v.value.title
         ],
         "cards": {"count": len(cards) if len(cards) >= SMALLEST_CELL else None, "quotes": quotes_of(cards)},
-        "votes": _votes(list(votes)),
+        "votes": _votes(list(votes), {v.value_id for v in values}),
         "comparisons": {
             "for": stances["for"],
             "against": stances["against"],
@@ -68,13 +70,18 @@ def quotes_of(cards: list[ValuesCard | None]) -> list[str]:
     return sorted(found)[:MOST_SHOWN]
 
 
-def _votes(rows: list[PrincipleEvidence]) -> list[dict[str, Any]]:
-    """Return votes by the value that was compared and the context; cells under five people give no figures."""
+def _votes(rows: list[PrincipleEvidence], own: Collection[int | None]) -> list[dict[str, Any]]:
+    """Return votes by the value that the principle's `own` was compared with and the context; cells under five people give
+    no figures."""
     cells: dict[tuple[str, str], Counter[str]] = {}
     people: dict[tuple[str, str], set[UUID]] = {}
+    target = projection(rows[0].vote.study) if rows and rows[0].vote else {}
+    titles = dict(CanonicalValue.objects.filter(id__in=target.values()).values_list("id", "title"))
     for row in rows:
         if row.vote is not None:
-            key = (row.vote.from_value.title, row.vote.context.text)
+            first, second = row.vote.from_value, row.vote.to_value
+            other = first if target.get(second.id, second.id) in own else second
+            key = (titles.get(target.get(other.id, 0), other.title), row.vote.context.text)
             cells.setdefault(key, Counter())[row.stance] += 1
             people.setdefault(key, set()).add(row.vote.participant_id)
     told = []

@@ -41,7 +41,7 @@ def _markdown(version: ConstitutionVersion) -> str:
     for place, principle in enumerate(body["principles"], 1):
         lines += [f"{place}. {_plain(principle['text'])}  ", f"   *{_evidence_line(principle)}*", ""]
     if body["reconstruction"]:
-        lines += ["## How well it predicts", "", *_reconstruction_lines(body["reconstruction"]), ""]
+        lines += ["## How well it predicts", "", *_reconstruction_lines(body), ""]
     lines += [
         "## About",
         "",
@@ -60,14 +60,24 @@ def _plain(text: str) -> str:
 
 def _evidence_line(principle: dict[str, Any]) -> str:
     """Return what stands behind a principle in one line."""
-    told = f"{principle['for']} for, {principle['against']} against"
+    told = f"{principle['source']}; {principle['for']} for, {principle['against']} against"
     if principle["ci"]:
-        low, high = principle["ci"]
-        told += f"; interval {SHARE.format(low)} to {SHARE.format(high)}"
-    return f"{principle['source']}; {told}"
+        told += f": {_interval(principle)}"
+    if held_out := principle.get("held_out"):
+        told += f"; held out: {_interval(held_out)}" if held_out["ci"] else "; held out: too few prompts"
+    return told
 
 
-def _reconstruction_lines(told: dict[str, Any]) -> list[str]:
+def _interval(share: dict[str, Any]) -> str:
+    low, high = share["ci"]
+    return f"{SHARE.format(share['accuracy'])} ({SHARE.format(low)} to {SHARE.format(high)})"
+
+
+def _reconstruction_lines(body: dict[str, Any]) -> list[str]:
+    told = body["reconstruction"]
+    is_all = len(told["principles"]) == len(body["principles"])
+    prompts = f" of {told['prompts']} prompts" if told["split"] == "by prompt" else ""
+
     def row(name: str, share: dict[str, Any]) -> str:
         interval = "too few prompts" if share["ci"] is None else " to ".join(SHARE.format(end) for end in share["ci"])
         accuracy = "none" if share["accuracy"] is None else SHARE.format(share["accuracy"])
@@ -80,13 +90,13 @@ def _reconstruction_lines(told: dict[str, Any]) -> list[str]:
         "all_features_and_words": "All features and words (not readable)",
     }
     lines = [
-        f"{told['n']} comparisons of {told['prompts']} prompts that it was not chosen on, split {told['split']}.",
+        f"{told['n']} comparisons{prompts} that it was not chosen on, split {told['split']}.",
         "",
         "| judge | agrees with people | 95 % interval |",
         "|---|---|---|",
-        row("This constitution", told),
+        row("This constitution" if is_all else "Its measured principles", told),
     ]
-    return lines + [row(names[name], share) for name, share in told["baselines"].items()]
+    return lines + [row(label, told["baselines"][name]) for name, label in names.items()]
 
 
 def _prompt(version: ConstitutionVersion) -> str:
@@ -109,16 +119,14 @@ def _annotated_pairs(version: ConstitutionVersion) -> str:
     rows = []
     if dataset is not None:
         answers = answers_behind(dataset, body["parameters"]["annotators"], body["parameters"]["group"])
-        stances, few = _stances(version), answered_by_few(dataset)
+        sides, few = _sides(version), answered_by_few(dataset)
         for c in dataset.comparisons.order_by("number"):
             answer = answers.get(c.number)
             if answer not in ("a", "b") or c.number in few:
                 continue
-            other = "b" if answer == "a" else "a"
             given = [AnnotationRow("people", answer)]
             for principle in body["principles"]:
-                stance = stances.get((principle["id"], c.id))
-                said = {"for": answer, "against": other}.get(stance or "", "none")
+                said = sides.get((principle["id"], c.id), "none")
                 why = "" if said != "none" else "not_applicable"
                 given.append(AnnotationRow(f"principle_{principle['id']}", said, why))
             texts = (c.prompt, c.text_a, c.text_b, c.context)
@@ -126,10 +134,11 @@ def _annotated_pairs(version: ConstitutionVersion) -> str:
     return annotated_pairs.write(rows, annotators, record="", name=body["slug"], default_annotator="people")
 
 
-def _stances(version: ConstitutionVersion) -> dict[tuple[int, int], str]:
+def _sides(version: ConstitutionVersion) -> dict[tuple[int, int], str]:
+    """Return the text that each principle spoke for when it was tested, whatever people answered since."""
     evidence = PrincipleEvidence.objects.filter(extraction=version.extraction).exclude(comparison=None)
-    rows = evidence.values_list("principle", "comparison_id", "stance")
-    return {(principle, comparison): stance for principle, comparison, stance in rows}
+    rows = evidence.values_list("principle", "comparison_id", "side")
+    return {(principle, comparison): side for principle, comparison, side in rows if comparison}
 
 
 FORMS = {

@@ -5,7 +5,8 @@ seed give the same bytes. "Not enough evidence" is an answer.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -17,7 +18,7 @@ from django.utils.translation import gettext as _
 from constitutions.algorithms import scoring
 from constitutions.algorithms.selection import SelectionRules, Test, Tested, orient, p_values, select
 from constitutions.from_graph import GraphPrinciple, principles_of
-from constitutions.judges import Candidate, Judgement, judge_named
+from constitutions.judges import Judgement, judge_named
 from constitutions.models import Extraction, PrincipleEvidence
 from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.models import User
@@ -31,22 +32,39 @@ NOT_ENOUGH = "not enough evidence"
 LARGEST_SEED = 2**32 - 1
 SMALLEST_CELL = 5
 FEWEST_COMPARISONS = 4
+_OTHER = {"a": "b", "b": "a"}
 
 
 class Pairs(NamedTuple):
-    """The comparisons that have a decided answer, in their order, and what was left out. `raters` numbers who decided each
-    one, where that is one annotator for every comparison; it is empty where several decided together."""
+    """The comparisons that have a decided answer, in their order, and how many there are of what kind. `raters` numbers who
+    decided each one, where that is one annotator for every comparison; it is empty where several decided together."""
 
     rows: list[Comparison]
     answers: list[str]
     raters: list[int]
-    ties: int
-    unanswered: int
-    annotations: int
+    counts: dict[str, int]
 
     @property
     def prompts(self) -> list[str]:
         return [row.prompt or "" for row in self.rows]
+
+    @property
+    def clusters(self) -> list[str]:
+        """What belongs together: comparisons of one prompt, and without prompts those of the same two texts."""
+        if len({row.prompt for row in self.rows}) > 1:
+            return [row.prompt or _texts(row) for row in self.rows]
+        return [_texts(row) for row in self.rows]
+
+    @property
+    def split(self) -> str:
+        prompts = {row.prompt or "" for row in self.rows}
+        if len(prompts) > 1:
+            return "by prompt, and by comparison where there is no prompt" if "" in prompts else "by prompt"
+        return "by comparison: " + ("there are no prompts" if prompts == {""} else "there is only one prompt")
+
+
+def _texts(row: Comparison) -> str:
+    return "\0".join(sorted((row.text_a, row.text_b)))
 
 
 def extract(
@@ -78,7 +96,7 @@ def extract(
     }
     tell(0, 4, _("Reading"))
     snapshot = _published_graph(study) if study is not None else None
-    pairs = _pairs(dataset, annotators, group) if dataset is not None else Pairs([], [], [], 0, 0, 0)
+    pairs = _pairs(dataset, annotators, group) if dataset is not None else Pairs([], [], [], _counts([], {}, 0))
     asked = judge_named(judge)
     inputs_sha256 = sha256_of(_inputs(dataset, study, snapshot, pairs, parameters, seed))
     if found := Extraction.objects.filter(inputs_sha256=inputs_sha256).first():
@@ -102,7 +120,8 @@ def extract(
                 sha256=sha256_of(body),
                 created_by=user,
             )
-            _store_evidence(extraction, stances, pairs, from_graph)
+            extraction.evidence_count = _store_evidence(extraction, stances, pairs, from_graph)
+            extraction.save(update_fields=["evidence_count"])
             return extraction
     except IntegrityError:  # the same extraction, made by someone else at the same moment
         return Extraction.objects.get(inputs_sha256=inputs_sha256)
@@ -121,16 +140,17 @@ def body_of(extraction: Extraction) -> dict[str, Any]:
     return body
 
 
-def estimate(dataset: Dataset, *, judge: str = "features") -> dict[str, Any]:
-    """Return what an extraction would ask and cost, before it is run. Measured features ask no model."""
-    judge_named(judge)
-    from constitutions.algorithms.features import FEATURES
-
-    count = dataset.comparisons.count()
+def estimate(
+    dataset: Dataset | None, *, annotators: Sequence[str] = (), group: str = "", judge: str = "features"
+) -> dict[str, Any]:
+    """Return what an extraction would ask and cost, before it is run. Measured features ask no model, and no more does a
+    graph. Raises as `extract`."""
+    candidates = judge_named(judge).candidates
+    decided = len(_pairs(dataset, annotators, group).rows) if dataset is not None else 0
     return {
-        "comparisons": count,
-        "candidates": len(FEATURES),
-        "cells": count * len(FEATURES),
+        "comparisons": decided,
+        "candidates": len(candidates),
+        "cells": decided * len(candidates),
         "calls": _no_calls(),
         "judge": judge,
     }
@@ -162,24 +182,39 @@ def _pairs(dataset: Dataset, annotators: Sequence[str], group: str) -> Pairs:
     given = answers_given(dataset, _annotators_behind(dataset, annotators, group))
     answers = majority_of(given)
     rows = list(dataset.comparisons.order_by("number"))
+    annotations = annotations_until(dataset)
     decided = [row for row in rows if answers.get(row.number) in ("a", "b")]
-    ties = sum(answers.get(row.number) in ("tie", "both_bad") for row in rows)
-    without = len(rows) - len(decided) - ties
     raters = [name for row in decided for name in {a.annotator for a in given[row.number]}]
     found = Pairs(
         decided,
         [answers[row.number] for row in decided],
         _numbered(raters) if len(raters) == len(decided) else [],
-        ties,
-        without,
-        annotations_until(dataset),
+        _counts(rows, {row.number: answers.get(row.number, "") for row in rows if row.number in given}, annotations),
     )
     if len(decided) < FEWEST_COMPARISONS:
         told = _(
-            "Only %(n)d comparisons have a decided answer (%(ties)d ties, %(none)d without a majority); that is too few."
+            "Only %(decided)d comparisons have a decided answer (%(ties)d ties, %(both_bad)d where both are bad, "
+            "%(without_majority)d without a majority, %(unanswered)d without an answer); that is too few."
         )
-        raise ValidationError({"dataset": told % {"n": len(decided), "ties": ties, "none": found.unanswered}})
+        raise ValidationError({"dataset": told % found.counts})
     return found
+
+
+def _counts(rows: Sequence[Comparison], answers: Mapping[int, str], annotations: int) -> dict[str, int]:
+    """Return how many comparisons there are of what kind. `answers` are those of the comparisons that anyone answered, and
+    empty where there is no majority. The first five kinds add up to all; of the others a comparison may be any."""
+    kinds = Counter(answers.values())
+    texts = {(row.prompt, row.text_a, row.text_b) for row in rows}
+    return {
+        "decided": kinds["a"] + kinds["b"],
+        "ties": kinds["tie"],
+        "both_bad": kinds["both_bad"],
+        "without_majority": kinds[""],
+        "unanswered": len(rows) - len(answers),
+        "with_empty_text": sum(not row.text_a.strip() or not row.text_b.strip() for row in rows),
+        "repeated": len(rows) - len(texts),
+        "annotations": annotations,
+    }
 
 
 def answers_behind(dataset: Dataset, annotators: Sequence[str], group: str) -> dict[int, str]:
@@ -220,7 +255,7 @@ def _inputs(
             for c, answer in zip(pairs.rows, pairs.answers, strict=True)
         ],
         "raters": pairs.raters,
-        "left_out": [pairs.ties, pairs.unanswered, pairs.annotations],
+        "counts": pairs.counts,
         "parameters": parameters,
         "seed": seed,
     }
@@ -257,8 +292,7 @@ def _body(
     verdict = ENOUGH if told else NOT_ENOUGH
     if pairs.rows:
         rng = np.random.default_rng(seed)
-        # Texts without a prompt, or all with one: each comparison is then its own cluster, and the result says so.
-        clusters = pairs.prompts if len(set(pairs.prompts)) > 1 else [str(c.number) for c in pairs.rows]
+        clusters = pairs.clusters
         split = scoring.split_by_prompt(clusters, float(parameters["test_fraction"]), rng)
         votes = orient(judgement.differences, pairs.answers)
         raters = [pairs.raters[i] for i in split.train] if pairs.raters else []
@@ -270,11 +304,10 @@ def _body(
             oriented = votes[:, t.candidate] * t.sign
             told.append(_principle(number, judgement, t, oriented, split, clusters, rng))
             stances.append(Stance(number, oriented))
-        dropped = [_dropped(judgement.candidates[t.candidate], t, len(split.train)) for t in tested if t.reason]
+        dropped = [_dropped(judgement, t, kept, len(split.train)) for t in tested if t.reason]
+        decided_by = [stance.principle for stance in stances]
         reconstruction = _reconstruction(pairs, judgement, kept, split, clusters, rng)
-        reconstruction["split"] = (
-            "by prompt" if clusters == pairs.prompts else "by comparison: there is only one prompt"
-        )
+        reconstruction |= {"split": pairs.split, "principles": decided_by}
         verdict = ENOUGH if kept or from_graph else NOT_ENOUGH
     body = {
         "format": FORMAT,
@@ -287,13 +320,8 @@ def _body(
         "parameters": parameters,
         "seed": seed,
         "verdict": verdict,
-        "labels": _labels(bool(pairs.rows), bool(from_graph), parameters["judge"]),
-        "comparisons": {
-            "decided": len(pairs.rows),
-            "ties": pairs.ties,
-            "without_majority": pairs.unanswered,
-            "annotations": pairs.annotations,
-        },
+        "labels": _labels(bool(pairs.rows), snapshot if from_graph else None, parameters["judge"]),
+        "comparisons": pairs.counts,
         "test": test._asdict(),
         "principles": told,
         "dropped": dropped,
@@ -304,13 +332,15 @@ def _body(
     return body, stances
 
 
-def _labels(has_pairs: bool, has_graph: bool, judge: str) -> list[str]:
+def _labels(has_pairs: bool, snapshot: GraphSnapshot | None, judge: str) -> list[str]:
     told = []
     if has_pairs and judge == "features":
         told.append("Measured text features, no language model: each principle says what was counted and no more.")
         told.append("Describes these comparisons, not people's minds.")
-    if has_graph:
+    if snapshot is not None:
         told.append("From the winning values of a published moral graph, in the words of the people who hold them.")
+        if limits := "; ".join(f"{name} {said}" for name, said in sorted(snapshot.filters.items()) if said):
+            told.append(f"That graph counts only some of the votes: {limits}.")
     return told
 
 
@@ -324,14 +354,11 @@ def _principle(
     rng: np.random.Generator,
 ) -> dict[str, Any]:
     candidate = judgement.candidates[tested.candidate]
-    held = votes[split.test]
-    spoke = held != 0
-    share = scoring.share_by_cluster((held[spoke] > 0).astype(float), [clusters[i] for i in split.test[spoke]], rng)
-    wording = candidate.more if tested.sign > 0 else candidate.less
+    chosen, held = (_share(votes, part, clusters, rng) for part in split)
     total = len(split.train)
     return {
         "id": number,
-        "text": f"Prefer the answer that {wording}.",
+        "text": f"Prefer the answer that {_wording(judgement, tested)}.",
         "source": judgement.source,
         "name": candidate.name if tested.sign > 0 else f"less {candidate.name}",
         "for": tested.votes_for,
@@ -343,22 +370,37 @@ def _principle(
         "strength": (tested.votes_for - tested.votes_against) / total,
         "p": tested.p,
         "q": tested.q,
-        "held_out": {"n": share.n, "accuracy": _number(share.value), "ci": _ends(share)},
-        "ci": _ends(share),
+        "ci": _ends(chosen),
+        "held_out": {"n": held.n, "accuracy": _number(held.value), "ci": _ends(held)},
         "evidence": {"comparisons": int((votes != 0).sum())},
     }
 
 
-def _dropped(candidate: Candidate, tested: Tested, total: int) -> dict[str, Any]:
+def _share(votes: np.ndarray, part: np.ndarray, clusters: Sequence[str], rng: np.random.Generator) -> scoring.Share:
+    """Return how often a principle speaks for the preferred text, where it speaks, among the comparisons of a part."""
+    spoke = part[votes[part] != 0]
+    return scoring.share_by_cluster((votes[spoke] > 0).astype(float), [clusters[i] for i in spoke], rng)
+
+
+def _dropped(judgement: Judgement, tested: Tested, kept: Sequence[Tested], total: int) -> dict[str, Any]:
+    reason = tested.reason
+    for other in kept:
+        if other.candidate == tested.twin:
+            reason = f"says much the same as “{_wording(judgement, other)}”"
     return {
-        "text": candidate.more if tested.sign > 0 else candidate.less,
+        "text": _wording(judgement, tested),
         "for": tested.votes_for,
         "against": tested.votes_against,
         "irrelevant": tested.irrelevant,
         "strength": (tested.votes_for - tested.votes_against) / max(1, total),
         "q": tested.q,
-        "reason": tested.reason,
+        "reason": reason,
     }
+
+
+def _wording(judgement: Judgement, tested: Tested) -> str:
+    candidate = judgement.candidates[tested.candidate]
+    return candidate.more if tested.sign > 0 else candidate.less
 
 
 def _reconstruction(
@@ -381,7 +423,7 @@ def _reconstruction(
         "constitution": scoring.weighted_votes(
             counted[test], [t.candidate for t in kept], [t.sign for t in kept], weights
         ),
-        "random": rng.choice([-1.0, 1.0], len(test)),
+        "random": np.zeros(len(test)),  # a coin is right half of the time: thrown once it would only add its own luck
         "longest": np.array([float(len(texts_a[i]) - len(texts_b[i])) for i in test]),
         "all_features": scoring.logistic_decisions(counted[train], answers, counted[test]),
         "all_features_and_words": scoring.tfidf_decisions(
@@ -398,7 +440,8 @@ def _reconstruction(
         beats[name] = {
             "difference": _number(difference.value),
             "ci": _ends(difference),
-            "beats": difference.low is not None and difference.low > 0,
+            # To decide nothing counts ½ each time, which is more than "longest" has where people like it short.
+            "beats": bool(kept) and difference.low is not None and difference.low > 0,
         }
     ours = shares.pop("constitution")
     return {
@@ -424,16 +467,18 @@ def _ends(share: scoring.Share) -> list[float] | None:
 
 def _store_evidence(
     extraction: Extraction, stances: Sequence[Stance], pairs: Pairs, from_graph: Sequence[GraphPrinciple]
-) -> None:
+) -> int:
+    """Store what stands behind the principles, and return how many rows that is."""
     rows = [
         PrincipleEvidence(
             extraction=extraction,
             principle=stance.principle,
             stance="for" if vote > 0 else "against",
+            side=answer if vote > 0 else _OTHER[answer],
             comparison=comparison,
         )
         for stance in stances
-        for comparison, vote in zip(pairs.rows, stance.votes, strict=True)
+        for comparison, answer, vote in zip(pairs.rows, pairs.answers, stance.votes, strict=True)
         if vote
     ]
     for number, principle in enumerate(from_graph, 1):
@@ -448,4 +493,4 @@ def _store_evidence(
             PrincipleEvidence(extraction=extraction, principle=number, stance=stance, vote_id=vote)
             for vote, stance in principle.votes
         ]
-    PrincipleEvidence.objects.bulk_create(rows, 1000)
+    return len(PrincipleEvidence.objects.bulk_create(rows, 1000))

@@ -1,16 +1,20 @@
 """Principles from a published moral graph: the winning value of each context, in the words of those who hold it.
 
-Reads nothing of the graph but its published snapshot.
+What it tells comes from the published snapshot alone; which votes those were is looked up for the evidence beside it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from constitutions.algorithms.scoring import jeffreys
 from core.canonical import unchanged
 from elicitation.deduplication import projection
-from elicitation.models import CanonicalValue, Participant, ValueMember, WisdomVote
+from elicitation.models import CanonicalValue, Participant, ValueMember
 from graphs.models import GraphSnapshot
 
 SMALLEST_CELL = 5
@@ -28,26 +32,28 @@ class GraphPrinciple(NamedTuple):
 def principles_of(snapshot: GraphSnapshot) -> list[GraphPrinciple]:
     """Return one principle for each context that has a winner, and for the winner over all if no context has one.
 
-    A value that wins in several contexts gives one principle that names them all.
+    A value that wins in several contexts gives one principle that names them all. Raises ValidationError if the words of a
+    winner were taken back since: they may stay where they are published, and are not published anew.
     """
     body = json.loads(unchanged(snapshot.body, snapshot.sha256))
-    values = {value["number"]: value for value in body["values"]}
-    in_context = [w for w in body["winners"] if w["context"] is not None and w["value"] in values]
-    overall = [w for w in body["winners"] if w["context"] is None and w["value"] in values]
+    values = {value["number"]: value for value in [*body["values"], *body["values_outside"]]}
+    in_context = [w for w in body["winners"] if w["context"] is not None and w["value"] is not None]
+    overall = [w for w in body["winners"] if w["context"] is None and w["value"] is not None]
     won: dict[int, list[dict[str, Any]]] = {}
     for winner in in_context or overall:
         won.setdefault(winner["value"], []).append(winner)
-    order = sorted(won, key=lambda number: (-values[number]["wisdom_score"], number))
+    there = CanonicalValue.objects.filter(study=snapshot.study, number__in=won).exclude(title="")
+    if there.count() < len(won):
+        told = _("Someone took back a value that wins in the published graph. Build and publish a new graph first.")
+        raise ValidationError({"study": told})
+    order = sorted(won, key=lambda number: (-values[number].get("wisdom_score", 0.0), number))
     evidence = _Evidence(snapshot)
-    return [_principle(values[n], won[n], [e for e in body["edges"] if e["to"] == n], evidence) for n in order]
+    return [_principle(values[n], won[n], evidence) for n in order]
 
 
-def _principle(
-    value: dict[str, Any], winners: Sequence[dict[str, Any]], edges: Sequence[dict[str, Any]], evidence: "_Evidence"
-) -> GraphPrinciple:
-    votes_for = sum(e["counts"]["wiser"] for e in edges)
-    votes_against = sum(e["counts"]["not_wiser"] + e["counts"]["less_wise"] for e in edges)
-    unsure = sum(e["counts"]["unsure"] for e in edges)
+def _principle(value: dict[str, Any], winners: Sequence[dict[str, Any]], evidence: "_Evidence") -> GraphPrinciple:
+    arrows = [(winner["context"], arrow) for winner in winners for arrow in winner["arrows"]]
+    votes_for, votes_against, unsure = _counts(arrow for _c, arrow in arrows)
     total = max(1, votes_for + votes_against + unsure)
     policies = [policy.strip().rstrip(".") for policy in value["policies"]]
     contexts = [w["context"] for w in winners if w["context"]]
@@ -57,10 +63,8 @@ def _principle(
         "value": value["number"],
         "title": value["title"],
         "policies": policies,
-        "contexts": [
-            {"context": w["context"], "probability": w.get("probability"), "votes": w.get("votes")} for w in winners
-        ],
-        "wisdom_score": value["wisdom_score"],
+        "contexts": [_context(winner) for winner in winners],
+        "wisdom_score": value.get("wisdom_score"),
         "for": votes_for,
         "against": votes_against,
         "irrelevant": unsure,
@@ -68,11 +72,33 @@ def _principle(
         "relevance": (votes_for + votes_against) / total,
         "accuracy": votes_for / max(1, votes_for + votes_against),
         "strength": (votes_for - votes_against) / total,
-        "q": max((e["q"] for e in edges if e["q"] is not None), default=None),
-        "ci": _widest(edges),
-        "evidence": {"votes": votes_for + votes_against + unsure, "judged_wiser_than": len(edges)},
+        "q": max((arrow["q"] for _c, arrow in arrows if arrow["q"] is not None), default=None),
+        "ci": jeffreys(votes_for, votes_for + votes_against),
+        "evidence": {
+            "votes": votes_for + votes_against + unsure,
+            "judged_wiser_than": len({a["from"] for _c, a in arrows}),
+        },
     }
-    return GraphPrinciple(told, *evidence.behind(value["number"], {e["from"] for e in edges}))
+    return GraphPrinciple(told, *evidence.behind(value["number"], {(arrow["from"], c) for c, arrow in arrows}))
+
+
+def _counts(arrows: Iterable[dict[str, Any]]) -> tuple[int, int, int]:
+    """Return how many answers say that the value the arrows point to is wiser, that it is not, and neither."""
+    counts = [arrow["counts"] for arrow in arrows]
+    against = sum(c["not_wiser"] + c["less_wise"] for c in counts)
+    return sum(c["wiser"] for c in counts), against, sum(c["unsure"] for c in counts)
+
+
+def _context(winner: dict[str, Any]) -> dict[str, Any]:
+    votes_for, votes_against, unsure = _counts(winner["arrows"])
+    return {
+        "context": winner["context"],
+        "probability": winner.get("probability"),
+        "votes": winner["votes"],
+        "for": votes_for,
+        "against": votes_against,
+        "irrelevant": unsure,
+    }
 
 
 def _text(contexts: Sequence[str], policies: Sequence[str], title: str) -> str:
@@ -85,32 +111,33 @@ def _text(contexts: Sequence[str], policies: Sequence[str], title: str) -> str:
     return f"{joined.rstrip(' ,.')}, attend to: {looked_for}."
 
 
-def _widest(edges: Sequence[dict[str, Any]]) -> list[float] | None:
-    """Return the interval of the arrow that says least: the principle is as sure as its weakest arrow."""
-    known = [e["interval"] for e in edges if e["interval"]]
-    return min(known, key=lambda ends: (ends[0], ends[1])) if known else None
-
-
 class _Evidence:
     """What stands behind a value: looked up once for all principles."""
 
     def __init__(self, snapshot: GraphSnapshot) -> None:
         self.study = snapshot.study
-        self.last_vote_id = snapshot.last_vote_id
+        self.votes = snapshot.votes()
         self.ids = dict(CanonicalValue.objects.filter(study=self.study).values_list("number", "id"))
         self.target = projection(self.study)
 
-    def behind(self, number: int, lower: set[int]) -> tuple[int | None, list[UUID], list[tuple[int, str]]]:
+    def behind(
+        self, number: int, lower: Collection[tuple[int, str | None]]
+    ) -> tuple[int | None, list[UUID], list[tuple[int, str]]]:
+        """Return the value, its cards, and the votes about it as its arrows count them. `lower` names the arrows: from which
+        value, and in which context, or None for all."""
         value_id = self.ids.get(number)
         same = {value_id, *(v for v, t in self.target.items() if t == value_id)}
-        below = {self.ids[n] for n in lower if n in self.ids}
-        below |= {v for v, t in self.target.items() if t in below}
         people = Participant.objects.counted(self.study)
         members = ValueMember.objects.filter(run__study=self.study, run__is_active=True, value__in=same)
         cards = members.filter(card__participant__in=people).order_by("card__number").values_list("card_id", flat=True)
-        votes = WisdomVote.objects.current().filter(
-            study=self.study, participant__in=people, id__lte=self.last_vote_id, to_value__in=same, from_value__in=below
-        )
-        stances = {"upgrade": "for", "no_upgrade": "against"}
-        rows = votes.order_by("id").values_list("id", "answer")
-        return value_id, list(cards), [(vote, stances.get(answer, "unsure")) for vote, answer in rows]
+        votes = []
+        for vote_id, vote in self.votes:
+            if vote.target == number:
+                other, stance = vote.source, {"upgrade": "for", "no_upgrade": "against"}.get(vote.answer, "unsure")
+            elif vote.source == number and vote.answer == "upgrade":
+                other, stance = vote.target, "against"
+            else:
+                continue
+            if (other, vote.context) in lower or (other, None) in lower:
+                votes.append((vote_id, stance))
+        return value_id, list(cards), votes

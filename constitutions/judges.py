@@ -39,6 +39,11 @@ class Judgement(NamedTuple):
 class Judge(Protocol):
     """Judges candidates on comparisons."""
 
+    @property
+    def candidates(self) -> list[Candidate]:
+        """What would be judged."""
+        ...
+
     def judge(self, prompts: Sequence[str], texts_a: Sequence[str], texts_b: Sequence[str]) -> Judgement:
         """Return the judgement of every candidate on every comparison."""
         ...
@@ -47,10 +52,13 @@ class Judge(Protocol):
 class FeatureJudge:
     """Counts in the texts; no model is asked, and no principle says more than what was counted."""
 
+    @property
+    def candidates(self) -> list[Candidate]:
+        return [Candidate(f.name, f.more, f.less) for f in FEATURES]
+
     def judge(self, prompts: Sequence[str], texts_a: Sequence[str], texts_b: Sequence[str]) -> Judgement:
         counted = differences(prompts, texts_a, texts_b)
-        told = [Candidate(f.name, f.more, f.less) for f in FEATURES]
-        return Judgement(told, counted, Cells(counted.size, counted.size, 0, 0), "measured: text feature")
+        return Judgement(self.candidates, counted, Cells(counted.size, counted.size, 0, 0), "measured: text feature")
 
 
 def judge_named(name: str) -> Judge:

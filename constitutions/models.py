@@ -28,6 +28,7 @@ class Extraction(models.Model):
     inputs_sha256 = models.CharField(max_length=64, unique=True)
     body = models.TextField(help_text="Canonical JSON of the result")
     sha256 = models.CharField(max_length=64)
+    evidence_count = models.PositiveIntegerField(default=0, help_text="Rows of evidence there were when it was made")
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
 
@@ -39,11 +40,12 @@ class Extraction(models.Model):
 
 class PrincipleEvidence(models.Model):
     """What stands behind one principle of an extraction. Served beside the hashed body, so that it can honour
-    withdrawal. `stance`: for, against, or source (where it comes from)."""
+    withdrawal. `stance`: for, against, unsure, or source (where it comes from)."""
 
     extraction = models.ForeignKey(Extraction, on_delete=models.CASCADE, related_name="evidence")
     principle = models.PositiveIntegerField(help_text="The principle's number in the extraction")
     stance = models.CharField(max_length=8)
+    side = models.CharField(max_length=1, blank=True, help_text="Of a comparison: the text that it speaks for, a or b")
     comparison = models.ForeignKey(Comparison, null=True, blank=True, on_delete=models.CASCADE)
     value = models.ForeignKey(CanonicalValue, null=True, blank=True, on_delete=models.CASCADE)
     card = models.ForeignKey(ValuesCard, null=True, blank=True, on_delete=models.CASCADE)

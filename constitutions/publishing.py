@@ -6,7 +6,6 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
-from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from constitutions.extraction import annotations_until, body_of
@@ -25,7 +24,6 @@ from core.text import clean_text
 from elicitation.models import Dataset, Study
 
 FORMAT = "folkmoot-constitution/1"
-EXECUTOR = {"kind": "weighted votes", "weights": "strength"}
 TRIES = 5
 MOST_SLUG = 60
 
@@ -84,7 +82,7 @@ def _next_version(
         "parent": parent.number if parent else None,
         "note": note,
         "licence": constitution.licence,
-        "executor": EXECUTOR,
+        "executor": _executor(told),
         "extraction_sha256": extraction.sha256,
         **{key: told[key] for key in _TAKEN_OVER},
     }
@@ -99,6 +97,14 @@ def _next_version(
         code_version=code_version(),
         published_by=by,
     )
+
+
+def _executor(told: dict[str, Any]) -> dict[str, Any]:
+    """Return how the principles are applied: those that were measured vote; words of a value want a reader."""
+    voting = told["reconstruction"]["principles"] if told["reconstruction"] else []
+    if not voting:
+        return {"kind": "a model that reads it"}
+    return {"kind": "weighted votes", "weights": "strength", "principles": voting}
 
 
 _TAKEN_OVER = (
@@ -128,17 +134,11 @@ def notice_withdrawals(version: ConstitutionVersion) -> bool:
     """Whether evidence behind a version was withdrawn since; noted the first time it is seen."""
     if EvidenceWithdrawal.objects.filter(version=version).exists():
         return True
-    told = version_body(version)
-    rows = PrincipleEvidence.objects.filter(extraction=version.extraction).order_by()
-    counted = rows.values_list("principle").annotate(Count("vote"), Count("comparison"))
-    there = {principle: (votes, comparisons) for principle, votes, comparisons in counted}
-    gone = False
-    for principle in told["principles"]:
-        votes, comparisons = there.get(principle["id"], (0, 0))
-        evidence = principle["evidence"]
-        gone |= votes < evidence.get("votes", 0) or comparisons < evidence.get("comparisons", 0)
-    if dataset := version.extraction.dataset:
-        gone |= annotations_until(dataset, version.extraction.created_at) < told["comparisons"]["annotations"]
+    made = version.extraction
+    gone = PrincipleEvidence.objects.filter(extraction=made).count() < made.evidence_count
+    if made.dataset:
+        counted = version_body(version)["comparisons"]["annotations"]
+        gone = gone or annotations_until(made.dataset, made.created_at) < counted
     if gone:
         EvidenceWithdrawal.objects.get_or_create(version=version)
     return gone

@@ -8,6 +8,8 @@ from django.db.models import Q
 
 from core.access import Caller
 from elicitation.models import Study
+from graphs.algorithms.tally import Vote
+from graphs.counting import votes_behind
 
 
 class GraphSnapshotQuerySet(models.QuerySet["GraphSnapshot"]):
@@ -51,6 +53,10 @@ class GraphSnapshot(models.Model):
             models.UniqueConstraint(fields=["study", "number"], name="one_snapshot_per_number"),
             models.UniqueConstraint(fields=["study", "inputs_sha256"], name="one_snapshot_per_inputs"),
         ]
+
+    def votes(self) -> list[tuple[int, Vote]]:
+        """Return the votes that the snapshot counted and that are still there, with their ids."""
+        return votes_behind(self.study, self.filters, self.last_vote_id)
 
 
 class GraphPublication(models.Model):

@@ -45,6 +45,14 @@ class Share(NamedTuple):
     high: float | None
 
 
+def jeffreys(successes: float, trials: int) -> tuple[float, float] | None:
+    """Return the 95 % Jeffreys interval of a share; None without trials. Source: Brown, Cai, DasGupta 2001."""
+    if not trials:
+        return None
+    low, high = stats.beta.ppf([0.025, 0.975], successes + 0.5, trials - successes + 0.5)
+    return float(low) if successes else 0.0, float(high) if successes < trials else 1.0
+
+
 def share_by_cluster(hits: np.ndarray, clusters: Sequence[str], rng: np.random.Generator) -> Share:
     """Return the mean of `hits` (0 to 1) with a bootstrap interval that draws whole clusters.
 
@@ -60,8 +68,7 @@ def share_by_cluster(hits: np.ndarray, clusters: Sequence[str], rng: np.random.G
     if count < FEWEST_CLUSTERS:
         return Share(len(hits), value, None, None)
     if value in (0.0, 1.0):  # nothing varies, so resampling would claim certainty: Jeffreys on the clusters
-        ends = stats.beta.ppf([0.025, 0.975], value * count + 0.5, (1 - value) * count + 0.5)
-        return Share(len(hits), value, float(ends[0]) if value else 0.0, 1.0 if value else float(ends[1]))
+        return Share(len(hits), value, *(jeffreys(value * count, count) or (None, None)))
     if count < 50:
         residuals = sums - value * sizes
         error = float(np.sqrt(count / (count - 1) * (residuals**2).sum())) / len(hits)

@@ -24,7 +24,7 @@ class SelectionRules:
 class Tested(NamedTuple):
     """One candidate on the training part. `sign` is 1 if the text with more of it was preferred, −1 if that with less.
 
-    `reason` is empty where the principle is kept.
+    `reason` is empty where the principle is kept. `twin` is the kept candidate that votes much like this one, or None.
     """
 
     candidate: int
@@ -35,6 +35,7 @@ class Tested(NamedTuple):
     p: float
     q: float
     reason: str
+    twin: int | None
 
 
 def sign_test_p(votes_for: int, votes_against: int) -> float:
@@ -110,13 +111,14 @@ def select(votes: np.ndarray, p: np.ndarray, rules: SelectionRules) -> list[Test
     order = sorted(range(votes.shape[1]), key=lambda c: (-round(float(strength[c]), 12), c))
     kept: list[int] = []
     reasons: dict[int, str] = {}
+    twins: dict[int, int] = {}
     for c in order:
         if q[c] > rules.max_q:
             reasons[c] = f"not enough evidence (q {q[c]:.3f})"
         elif (more[c] + less[c]) / total < rules.min_relevance:
             reasons[c] = "says something about too few comparisons"
         elif (twin := _twin(votes, c, kept, rules.max_correlation)) is not None:
-            reasons[c] = f"says much the same as candidate {twin}"
+            reasons[c], twins[c] = "says much the same as another", twin
         elif len(kept) >= rules.most:
             reasons[c] = f"after the best {rules.most}"
         else:
@@ -132,6 +134,7 @@ def select(votes: np.ndarray, p: np.ndarray, rules: SelectionRules) -> list[Test
             float(p[c]),
             float(q[c]),
             reasons[c],
+            twins.get(c),
         )
         for c in order
     ]

@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                 ('inputs_sha256', models.CharField(max_length=64, unique=True)),
                 ('body', models.TextField(help_text='Canonical JSON of the result')),
                 ('sha256', models.CharField(max_length=64)),
+                ('evidence_count', models.PositiveIntegerField(default=0, help_text='Rows of evidence there were when it was made')),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
             ],
             options={
@@ -69,6 +70,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('principle', models.PositiveIntegerField(help_text="The principle's number in the extraction")),
                 ('stance', models.CharField(max_length=8)),
+                ('side', models.CharField(blank=True, help_text='Of a comparison: the text that it speaks for, a or b', max_length=1)),
             ],
             options={
                 'ordering': ['extraction_id', 'principle', 'id'],

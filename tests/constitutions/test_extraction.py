@@ -173,10 +173,10 @@ def test_an_unknown_annotator_is_refused(dataset: Dataset) -> None:
         extract(dataset=dataset, annotators=["dora"])
 
 
-@pytest.mark.parametrize("answer", ["tie", "both_bad"])
-def test_ties_alone_are_too_few_and_counted(tmp_path: Path, answer: str) -> None:
+@pytest.mark.parametrize(("answer", "told"), [("tie", "8 ties"), ("both_bad", "8 where both are bad")])
+def test_ties_alone_are_too_few_and_counted(tmp_path: Path, answer: str, told: str) -> None:
     rows = [{"id": n, "text_a": "x", "text_b": "y", "annotations": {"human": {"ana": answer}}} for n in range(8)]
-    with pytest.raises(ValidationError, match="8 ties"):
+    with pytest.raises(ValidationError, match=told):
         extract(dataset=one_dataset(tmp_path, *rows))
 
 
@@ -185,10 +185,97 @@ def test_a_study_without_a_published_graph_is_refused(study: Study) -> None:
         extract(study=study)
 
 
-def test_an_estimate_asks_no_model(dataset: Dataset) -> None:
+def test_an_estimate_asks_no_model_and_counts_what_will_be_asked(tmp_path: Path) -> None:
+    rows = [
+        {"id": n, "text_a": "x " * n, "text_b": "y", "annotations": {"human": {"ana": "a" if n % 4 else "tie"}}}
+        for n in range(40)
+    ]
+    dataset = one_dataset(tmp_path, *rows)
     told = estimate(dataset)
-    assert (told["comparisons"], told["calls"]["requests"]) == (160, 0)
-    assert told["cells"] == told["comparisons"] * told["candidates"]
+    assert (told["comparisons"], told["calls"]["requests"]) == (30, 0)
+    assert told["cells"] == body_of(extract(dataset=dataset))["cells"]["asked"]
+
+
+def test_every_comparison_is_counted_for_what_it_is(tmp_path: Path) -> None:
+    answers: list[dict[str, str]] = [
+        *({"ana": "a"} for _ in range(6)),
+        {"ana": "tie"},
+        {"ana": "both_bad"},
+        {"ana": "a", "bo": "b"},
+        {},
+    ]
+    rows: list[dict[str, object]] = [
+        {"id": n, "text_a": f"some words {n}", "text_b": "" if n < 2 else "y", "annotations": {"human": given}}
+        for n, given in enumerate(answers)
+    ]
+    rows.append({**rows[1], "id": 99})
+    counts = body_of(extract(dataset=one_dataset(tmp_path, *rows)))["comparisons"]
+    assert counts == {
+        "decided": 7, "ties": 1, "both_bad": 1, "without_majority": 1, "unanswered": 1,
+        "with_empty_text": 3, "repeated": 1, "annotations": 11,
+    }  # fmt: skip
+
+
+def test_the_interval_of_a_principle_is_of_the_accuracy_beside_it(dataset: Dataset) -> None:
+    for principle in body_of(extract(dataset=dataset))["principles"]:
+        held_out = principle["held_out"]
+        assert principle["ci"][0] < principle["accuracy"] < principle["ci"][1]
+        assert held_out["ci"][0] <= held_out["accuracy"] <= held_out["ci"][1]
+        assert principle["accuracy"] == pytest.approx(principle["for"] / (principle["for"] + principle["against"]))
+
+
+def test_what_says_the_same_as_a_principle_names_it(dataset: Dataset) -> None:
+    body = body_of(extract(dataset=dataset, principles=50))
+    wordings = {p["text"].removeprefix("Prefer the answer that ").rstrip(".") for p in body["principles"]}
+    alike = [p["reason"] for p in body["dropped"] if p["reason"].startswith("says much the same")]
+    assert alike
+    assert all(reason.partition("“")[2].rstrip("”") in wordings for reason in alike)
+
+
+def test_where_no_principle_is_kept_nothing_is_beaten(tmp_path: Path) -> None:
+    rows = [
+        {"id": n, "prompt": f"p{n}", "text_a": "x y z", "text_b": "x y", "annotations": {"human": {"ana": "b"}}}
+        for n in range(5)
+    ]
+    rows += [{**row, "id": 100 + n, "prompt": f"q{n}"} for n, row in enumerate(rows * 3)]
+    told = body_of(extract(dataset=one_dataset(tmp_path, *rows), seed=1, test_fraction=0.9))
+    assert (told["verdict"], told["reconstruction"]["baselines"]["longest"]["accuracy"]) == ("not enough evidence", 0)
+    assert told["reconstruction"]["against"]["longest"]["beats"] is False
+
+
+@pytest.mark.parametrize(
+    ("prompts", "told"),
+    [
+        ([None], "by comparison: there are no prompts"),
+        (["p"], "by comparison: there is only one prompt"),
+        (["p", "q"], "by prompt"),
+        (["p", "q", None], "by prompt, and by comparison where there is no prompt"),
+    ],
+)
+def test_the_result_says_how_it_was_split(tmp_path: Path, prompts: list[str | None], told: str) -> None:
+    rows: list[dict[str, object]] = [
+        {
+            "id": n,
+            "prompt": prompts[n % len(prompts)],
+            "text_a": f"x {n}",
+            "text_b": "y",
+            "annotations": {"human": {"ana": "a"}},
+        }
+        for n in range(24)
+    ]
+    reconstruction = body_of(extract(dataset=one_dataset(tmp_path, *rows)))["reconstruction"]
+    assert reconstruction["split"] == told
+    assert reconstruction["n"] + reconstruction["trained_on"] == 24
+    if None in prompts:
+        assert reconstruction["n"] not in (0, 8, 16, 24), "those without a prompt are not one"
+
+
+def test_without_prompts_the_same_two_texts_are_on_one_side(tmp_path: Path) -> None:
+    rows = [
+        {"id": n, "text_a": f"text {n % 5}", "text_b": "y", "annotations": {"human": {"ana": "a"}}} for n in range(25)
+    ]
+    reconstruction = body_of(extract(dataset=one_dataset(tmp_path, *rows)))["reconstruction"]
+    assert reconstruction["n"] % 5 == 0
 
 
 def test_an_estimate_of_the_model_judge_is_refused_too(dataset: Dataset) -> None:
@@ -265,12 +352,15 @@ def test_pandalm_gives_a_readable_constitution_with_interval_and_baselines(share
     import_comparisons(shared_data / "preferences" / "pandalm_pairs.jsonl", "pandalm")
     body = body_of(extract(dataset=Dataset.objects.get()))
     told = body["reconstruction"]
-    assert body["comparisons"] | {"annotations": 0} == {
-        "decided": 894, "ties": 105, "without_majority": 0, "annotations": 0
+    assert body["comparisons"] == {
+        "decided": 894, "ties": 105, "both_bad": 0, "without_majority": 0, "unanswered": 0,
+        "with_empty_text": 54, "repeated": 99, "annotations": 4995,
     }  # fmt: skip
     assert body["verdict"] == "enough evidence"
     assert 0.6 < told["ci"][0] < told["accuracy"] < told["ci"][1] < 0.8
-    assert 0.4 < told["baselines"]["random"]["accuracy"] < 0.6 < told["baselines"]["longest"]["accuracy"]
+    assert told["baselines"]["random"]["accuracy"] == 0.5
+    assert told["against"]["random"]["beats"] is True and told["against"]["longest"]["beats"] is False
+    assert 0.6 < told["baselines"]["longest"]["accuracy"] < 0.75
 
 
 def test_llmbar_is_not_enough_evidence(shared_data: Path) -> None:

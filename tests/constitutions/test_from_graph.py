@@ -2,11 +2,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from constitutions.evidence import evidence_behind
 from constitutions.extraction import body_of, extract
 from constitutions.models import PrincipleEvidence
-from constitutions.publishing import notice_withdrawals, publish
+from constitutions.publishing import notice_withdrawals, publish, version_body
 from elicitation import withdrawal
 from elicitation.models import Participant, Study, ValuesCard
 from graphs import building
@@ -45,6 +46,40 @@ def test_a_winning_value_gives_its_policies_in_its_context(study: Study, winners
     assert principle["source"] == "moral graph: winning value"
     assert (principle["for"], principle["against"], principle["irrelevant"]) == (9, 0, 0)
     assert principle["ci"][0] > 0.5
+
+
+def test_a_principle_counts_the_votes_of_the_contexts_it_names(study: Study, winners: GraphSnapshot) -> None:
+    winner, loser = (study.values.get(title=title) for title in ("Letting go", "Keeping safe"))
+    crowd_of(1, winner, loser, "upgrade")
+    crowd_of(2, loser, winner, "not_sure")
+    crowd_of(9, loser, winner, "no_upgrade", context=study.contexts.get(number=2))
+    building.publish(building.build_graph(study))
+    extraction = extract(study=study)
+    [principle] = body_of(extraction)["principles"]
+    assert (principle["for"], principle["against"], principle["irrelevant"]) == (9, 1, 2)
+    assert principle["accuracy"] == 0.9 and principle["ci"][0] < 0.9 < principle["ci"][1]
+    assert principle["evidence"]["votes"] == 12 == extraction.evidence.exclude(vote=None).count()
+    assert body_of(extraction)["principles"][0]["wisdom_score"] is None, "over all contexts it is no longer the wiser"
+
+
+def test_a_graph_of_some_votes_says_so(study: Study, winners: GraphSnapshot) -> None:
+    building.publish(building.build_graph(study, context="When someone loses a freedom"))
+    assert body_of(extract(study=study))["labels"][-1] == (
+        "That graph counts only some of the votes: context When someone loses a freedom."
+    )
+
+
+def test_what_nobody_measured_on_comparisons_wants_a_reader(study: Study, winners: GraphSnapshot) -> None:
+    version = publish(extract(study=study), slug="moot")
+    assert version_body(version)["executor"] == {"kind": "a model that reads it"}
+
+
+def test_a_value_that_was_taken_back_is_not_published_anew(study: Study, winners: GraphSnapshot) -> None:
+    holder = study.values.get(title="Letting go").members.get().card.participant
+    assert holder is not None
+    withdrawal.withdraw(holder)
+    with pytest.raises(ValidationError, match="took back a value"):
+        extract(study=study)
 
 
 def test_the_graph_is_named_by_its_hash(study: Study, winners: GraphSnapshot) -> None:
@@ -134,6 +169,18 @@ def test_a_version_says_that_votes_behind_it_were_withdrawn_since(study: Study, 
     assert notice_withdrawals(version)
     version.refresh_from_db()
     assert version.body == before
+
+
+def test_an_answer_the_other_way_round_and_a_change_of_mind_are_no_withdrawal(study: Study) -> None:
+    winner, loser = value_in(study, title="Letting go"), value_in(study, title="Keeping safe")
+    [first, *_rest] = crowd_of(12, loser, winner)
+    crowd_of(1, winner, loser, "upgrade")
+    building.publish(building.build_graph(study))
+    cast(first, loser, winner, "no_upgrade")
+    version = publish(extract(study=study), slug="moot")
+    assert not notice_withdrawals(version)
+    [cell] = evidence_behind(version, 1)["votes"]
+    assert (cell["wiser_than"], cell["for"], cell["against"]) == ("Keeping safe", 12, 1)
 
 
 def test_a_later_vote_is_no_withdrawal_and_no_evidence(study: Study, winners: GraphSnapshot) -> None:

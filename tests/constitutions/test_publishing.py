@@ -1,7 +1,10 @@
+import json
+
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
+from constitutions.exports import export
 from constitutions.extraction import extract
 from constitutions.models import Constitution, ConstitutionVersion
 from constitutions.publishing import diff, notice_withdrawals, publish, version_body
@@ -24,7 +27,8 @@ def test_the_first_version_has_number_1_licence_executor_and_the_hash_of_its_bod
     body = version_body(version)
     assert (body["number"], body["parent"], body["note"], body["title"]) == (1, None, "First", "Lists")
     assert body["licence"] == "CC-BY-4.0"
-    assert body["executor"] == {"kind": "weighted votes", "weights": "strength"}
+    voting = [p["id"] for p in body["principles"]]
+    assert body["executor"] == {"kind": "weighted votes", "weights": "strength", "principles": voting}
     assert version.sha256 == sha256_of(body)
 
 
@@ -124,3 +128,14 @@ def test_a_later_answer_is_no_withdrawal(of_people: ConstitutionVersion) -> None
     pair = study.dataset.comparisons.get(number=1)
     comparisons.annotate(pair, participant=join(study), answer="b")
     assert not notice_withdrawals(of_people)
+
+
+def test_annotated_pairs_say_what_a_principle_spoke_for_whatever_people_answer_since(
+    of_people: ConstitutionVersion, study: Study
+) -> None:
+    pair = study.dataset.comparisons.get(number=1)
+    for person in study.participants.all():
+        comparisons.annotate(pair, participant=person, answer="b")
+    pairs = json.loads(export(of_people, "annotated-pairs"))["comparisons"]
+    assert {p["annotations"]["principle_1"]["pref"] for p in pairs} == {"a"}
+    assert [p["annotations"]["people"]["pref"] for p in pairs].count("b") == 1

@@ -53,16 +53,18 @@ class Command(BaseCommand):
         if found is None and study is None:
             raise CommandError("Name a dataset, or a study with --from-graph, or both.")
         try:
+            whose = {
+                "annotators": [name.strip() for name in options["annotators"].split(",") if name.strip()],
+                "group": options["group"],
+                "judge": options["judge"],
+            }
             if options["estimate"]:
-                told = estimate(found, judge=options["judge"]) if found else {"calls": {"requests": 0}}
-                write_output(json.dumps(told, indent=1) + "\n", options["output"])
+                write_output(json.dumps(estimate(found, **whose), indent=1) + "\n", options["output"])
                 return
             extraction = extract(
                 dataset=found,
                 study=study,
-                annotators=[name.strip() for name in options["annotators"].split(",") if name.strip()],
-                group=options["group"],
-                judge=options["judge"],
+                **whose,
                 test_fraction=options["test_fraction"],
                 seed=options["seed"],
                 principles=options["principles"],
