@@ -64,11 +64,11 @@ def ensure_sample_study(tell: Tell = print) -> Study | None:
 def walk(people: int, seed: int, *, slug: str = texts.SLUG, tell: Tell = print) -> Walked:
     """Take `people` simulated participants through a new study, and publish its graph and its constitution.
 
-    Raises ValueError if there is a study with this slug, fewer people than kinds of simulated people, or if what chance
-    made them answer gives no principle; the study and its graph are kept then.
+    Raises ValueError if there is a study with this slug, fewer people than a comparison has raters, or if what chance made
+    them answer gives no principle; the study and its graph are kept then.
     """
-    if people < len(texts.PERSONAS):
-        raise ValueError(f"the walk needs {len(texts.PERSONAS)} participants or more")
+    if people < RATERS:
+        raise ValueError(f"the walk needs {RATERS} participants or more")
     if Study.objects.filter(slug=slug).exists():
         raise ValueError(f"there is a study {slug} already; name another with --slug")
     rng = np.random.default_rng(seed)
@@ -89,7 +89,8 @@ def walk(people: int, seed: int, *, slug: str = texts.SLUG, tell: Tell = print) 
     tell(f"{annotated} answers to comparisons")
     graph = build_graph(study, seed=seed)
     publish_graph(graph)
-    tell(f"moral graph: {graph.edge_count} arrows between {graph.value_count} values")
+    found = f"{graph.edge_count} arrows between {graph.value_count} values"
+    tell(f"moral graph: {found if graph.edge_count else 'no arrow is firm with so few answers'}")
     extraction = extract(study=study, dataset=comparisons.dataset_of(study), seed=seed)
     try:
         version = publish_constitution(extraction, slug=slug, title=study.title, note="Made by simulated participants.")

@@ -55,6 +55,10 @@ def test_the_demo_says_where_to_pull_what_it_made() -> None:
     assert "made by simulated participants" in out.getvalue()
 
 
+def test_a_handful_of_people_is_a_walk_too() -> None:
+    assert len(hashes("--participants", "6", "--seed", "7")) == 2
+
+
 @pytest.mark.parametrize("options", [["--participants", "3"], ["--seed", "-1"]])
 def test_numbers_that_make_no_walk_are_refused(options: list[str]) -> None:
     with pytest.raises(CommandError):
