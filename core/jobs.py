@@ -13,6 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, close_old_connections, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
@@ -154,6 +155,8 @@ def perform(job_id: str, work: Callable[[Lease], dict[str, Any]], *, heartbeat: 
             lease._mine().update(
                 state=Job.State.QUEUED, not_before=timezone.now() + failure.wait, error=str(failure)[:1000]
             )
+    except ValidationError as error:  # what was asked for cannot be done; the row says why in plain words
+        _end(lease, Job.State.FAILED, error=" ".join(error.messages))
     except Exception as error:
         logger.exception("job %s failed", job_id)
         _end(lease, Job.State.FAILED, error=str(error) or type(error).__name__)

@@ -1,7 +1,5 @@
 from typing import Any
 
-from django.core.exceptions import ValidationError
-
 from core.jobs import Lease, job_task, request_job
 from core.models import Job, User
 from elicitation.models import Study
@@ -16,10 +14,7 @@ def build_moral_graph(job: Lease) -> dict[str, Any]:
     same snapshot."""
     study = Study.objects.get(id=job.inputs["study"])
     options = {name: job.inputs[name] for name in OPTIONS if name in job.inputs}
-    try:
-        snapshot = build_graph(study, **options, progress=job.progress)
-    except ValidationError as error:  # the job's row tells people its reason
-        raise ValueError(" ".join(error.messages)) from None
+    snapshot = build_graph(study, **options, progress=job.progress)
     if job.inputs.get("publish"):
         with job.fence():
             publish(snapshot, job.job.created_by)

@@ -20,7 +20,7 @@ MOST_PAIRED = 30
 
 
 class Parameters(BaseModel):
-    """Whose agreement. Without names: the human annotators, and all of them where there is no human one."""
+    """Whose agreement. Without names: the human annotators, and all of them where fewer than two are human."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,7 +65,10 @@ def _chosen(dataset: Dataset, names: list[str]) -> list[Annotator]:
     known = {a.source_id: a for a in people}
     if missing := [name for name in names if name not in known]:
         raise LookupError(f"there is no annotator {', '.join(missing)}; there are {', '.join(known) or 'none'}")
-    return [known[name] for name in names] or [a for a in people if a.kind == Annotator.Kind.HUMAN] or people
+    if names:
+        return [known[name] for name in dict.fromkeys(names)]
+    human = [a for a in people if a.kind == Annotator.Kind.HUMAN]
+    return human if len(human) > 1 else people
 
 
 def _ratings(chosen: list[Annotator]) -> list[dict[str, str]]:

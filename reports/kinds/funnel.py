@@ -1,5 +1,6 @@
 """Where people are in a study: how many took each step, and how long it took those who finished."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -25,36 +26,34 @@ class Parameters(BaseModel):
 def funnel(study: Study, parameters: Parameters) -> dict[str, Any]:
     """Return the steps with counts, shares of all who took part, and intervals. Raises ValueError for a group that is
     unknown or has fewer than five people."""
-    people = Participant.objects.counted(study)
+    everyone = Participant.objects.counted(study)
+    people = _group(everyone, parameters.group) if parameters.group else everyone
+    counts, base = _counts(people), people.count()  # imported people agreed elsewhere
+    withheld: set[str] = set()
     if parameters.group:
-        people = _group(people, parameters.group)
-    talked = Q(interviews__turns__role="person")
-    done = Q(draws__completed_at__isnull=False)
-    steps = [
-        ("agreed", people.filter(consents__isnull=False).distinct().count()),
-        ("began the talk", people.filter(talked).distinct().count()),
-        ("confirmed a card", people.filter(cards__state="confirmed").distinct().count()),
-        ("picked other values", people.filter(done & Q(draws__kind=Draw.Kind.PICKS)).distinct().count()),
-        ("judged a story", people.filter(wisdom_votes__isnull=False).distinct().count()),
-        ("finished", people.filter(finished_at__isnull=False).count()),
-    ]
-    base = people.count()  # imported people agreed elsewhere
+        rest = {name: count - counts[name] for name, count in _counts(everyone).items()}
+        withheld = _telling(counts, base) | _telling(rest, everyone.count() - base)
+    unknown = {name for name, count in counts.items() if study.source_sha256 and not count}
     times = [
         (finished - begun).total_seconds() / 60
         for begun, finished in people.filter(finished_at__isnull=False).values_list("joined_at", "finished_at")
-        if begun and finished
+        if begun and finished and "finished" not in withheld
     ]
     return {
         "is_simulated": study.is_simulated,
         "group": parameters.group or None,
         "people": base,
-        "opened": None if parameters.group else study.opened_count,
+        "opened": None if parameters.group or study.source_sha256 else study.opened_count,
         "steps": [
-            _step(name, count, base, is_withheld=bool(parameters.group) and _is_small(count, base))
-            for name, count in steps
+            _untold(name, "fewer than 5 people")
+            if name in withheld
+            else _untold(name, "not in the imported files")
+            if name in unknown
+            else _step(name, count, base)
+            for name, count in counts.items()
         ],
         "minutes": {
-            "n": len(times),
+            "n": None if "finished" in withheld else len(times),
             "median": float(np.median(times)) if len(times) >= SMALLEST_CELL else None,
             "p10": float(np.percentile(times, 10)) if len(times) >= SMALLEST_CELL else None,
             "p90": float(np.percentile(times, 90)) if len(times) >= SMALLEST_CELL else None,
@@ -62,9 +61,20 @@ def funnel(study: Study, parameters: Parameters) -> dict[str, Any]:
     }
 
 
-def _step(name: str, count: int, base: int, *, is_withheld: bool) -> dict[str, Any]:
-    if is_withheld:
-        return {"step": name, "people": None, "share": None, "interval": None, "withheld": "fewer than 5 people"}
+def _counts(people: Any) -> dict[str, int]:
+    """Return how many people took each step, in order."""
+    done = Q(draws__completed_at__isnull=False)
+    return {
+        "agreed": people.filter(consents__isnull=False).distinct().count(),
+        "began the talk": people.filter(interviews__turns__role="person").distinct().count(),
+        "confirmed a card": people.filter(cards__state="confirmed").distinct().count(),
+        "picked other values": people.filter(done & Q(draws__kind=Draw.Kind.PICKS)).distinct().count(),
+        "judged a story": people.filter(wisdom_votes__isnull=False).distinct().count(),
+        "finished": people.filter(finished_at__isnull=False).count(),
+    }
+
+
+def _step(name: str, count: int, base: int) -> dict[str, Any]:
     return {
         "step": name,
         "people": count,
@@ -73,9 +83,20 @@ def _step(name: str, count: int, base: int, *, is_withheld: bool) -> dict[str, A
     }
 
 
-def _is_small(count: int, base: int) -> bool:
-    """Whether a count inside a group, or who is left of the group, would point at fewer than five people."""
-    return 0 < count < SMALLEST_CELL or 0 < base - count < SMALLEST_CELL
+def _untold(name: str, why: str) -> dict[str, Any]:
+    return {"step": name, "people": None, "share": None, "interval": None, "withheld": why}
+
+
+def _telling(counts: Mapping[str, int], base: int) -> set[str]:
+    """Return the steps whose count would point at one to four people: those who took it, those who did not, or those
+    between it and another step that is told."""
+    told, telling = [0, base], set()
+    for name, count in counts.items():
+        if any(0 < abs(count - other) < SMALLEST_CELL for other in told):
+            telling.add(name)
+        else:
+            told.append(count)
+    return telling
 
 
 def _group(people: Any, group: str) -> Any:

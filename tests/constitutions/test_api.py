@@ -257,3 +257,12 @@ def test_a_job_that_cannot_be_done_says_why(dataset: Dataset, facilitator: User,
     answer = client_of(facilitator).post(ADDRESS, wanted, format="json")
     failed = work(Job.objects.get(id=answer.json()["id"]))
     assert (failed.state, "dora" in failed.error) == (Job.State.FAILED, True)
+
+
+def test_a_job_that_finds_too_little_says_so_in_plain_words(
+    preferring: Callable[..., Dataset], facilitator: User, client_of: ClientOf
+) -> None:
+    wanted = {"dataset": preferring("chance", share=0.5).slug, "slug": "chance"}
+    answer = client_of(facilitator).post(ADDRESS, wanted, format="json")
+    failed = work(Job.objects.get(id=answer.json()["id"]))
+    assert (failed.state, failed.error) == ("failed", "Not enough evidence: there is no principle to publish.")

@@ -52,6 +52,13 @@ def test_every_page_of_an_empty_study_opens_for_its_team(
     assert page(desk, name, study) and page(viewers_desk, name, study)
 
 
+def test_the_page_of_an_imported_study_tells_no_step_that_its_files_do_not(desk: Client, study: Study) -> None:
+    join(study)
+    Study.objects.filter(id=study.id).update(source_sha256="0" * 64)
+    row = page(desk, "study", study).partition("Judged a story")[2].partition("</tr>")[0]
+    assert "–" in row and "<svg" not in row
+
+
 @pytest.mark.parametrize("name", OTHER_PAGES)
 def test_every_page_of_an_account_opens(desk: Client, name: str) -> None:
     assert page(desk, name)

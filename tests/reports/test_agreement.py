@@ -50,6 +50,20 @@ def test_a_model_can_be_compared_with_a_person(dataset: Dataset) -> None:
     assert body["pairs"][0]["agreement"]["value"] == 0.5
 
 
+def test_one_person_is_compared_with_the_models(tmp_path: Path) -> None:
+    path = tmp_path / "gold.jsonl"
+    row = {"text_a": "x", "text_b": "y", "annotations": {"human": {"gold": "a"}, "model": {"m": "a"}}}
+    path.write_text("".join(json.dumps(row | {"id": n}) + "\n" for n in range(12)))
+    import_comparisons(path, "gold")
+    body = body_of(run_report("agreement", dataset=Dataset.objects.get(slug="gold")))["result"]
+    assert [(pair["first"], pair["second"]) for pair in body["pairs"]] == [("gold", "m")]
+
+
+def test_who_is_named_twice_is_one_annotator(dataset: Dataset) -> None:
+    body = body_of(run_report("agreement", dataset=dataset, params={"annotators": ["ana", "ana", "bo"]}))["result"]
+    assert [a["id"] for a in body["annotators"]] == ["ana", "bo"]
+
+
 def test_a_judge_who_saw_both_orders_counts_with_the_original_one(tmp_path: Path) -> None:
     path = tmp_path / "judges.jsonl"
     row = {"text_a": "x", "text_b": "y", "judges": {"one": {"swapped": "b", "original": "a"}, "two": {"original": "a"}}}

@@ -71,7 +71,7 @@ def test_a_simulated_study_counts_its_simulated_people_and_says_so(study: Study,
 
 def test_a_group_is_told_apart(study: Study, crowd: list[Participant]) -> None:
     told = funnel(study, group="place=hills")
-    assert (told["people"], people_at(told, "confirmed a card"), told["opened"]) == (5, 5, None)
+    assert (told["people"], people_at(told, "agreed"), told["opened"]) == (5, 5, None)
 
 
 def test_a_step_that_would_point_at_fewer_than_five_people_of_a_group_is_withheld(
@@ -93,3 +93,38 @@ def test_a_group_of_all_but_a_few_is_refused(study: Study, crowd: list[Participa
         person.save(update_fields=["demographics"])
     with pytest.raises(ValidationError, match="fewer than 5"):
         funnel(study, group="place=coast")
+
+
+def from_the_coast(study: Study, many: int) -> list[Participant]:
+    people = [join(study) for _ in range(many)]
+    Participant.objects.filter(id__in=[p.id for p in people]).update(demographics={"place": "coast"})
+    return people
+
+
+def test_steps_that_differ_by_fewer_than_five_people_of_a_group_are_not_both_told(study: Study) -> None:
+    people = from_the_coast(study, 12)
+    for _ in range(6):
+        join(study)
+    for person in people[:6]:
+        card_of(person)
+    Participant.objects.filter(id__in=[p.id for p in people[:5]]).update(finished_at=timezone.now())
+    told = funnel(study, group="place=coast")
+    assert (people_at(told, "confirmed a card"), people_at(told, "finished")) == (6, None)
+    assert told["minutes"] == {"n": None, "median": None, "p10": None, "p90": None}
+
+
+def test_a_step_that_fewer_than_five_others_took_is_withheld_too(study: Study) -> None:
+    people = from_the_coast(study, 6)
+    others = [join(study) for _ in range(9)]
+    for person in [*people, *others[:2]]:
+        card_of(person)
+    assert people_at(funnel(study, group="place=coast"), "confirmed a card") is None
+
+
+def test_what_imported_files_do_not_tell_is_not_told_as_nobody(study: Study, crowd: list[Participant]) -> None:
+    Study.objects.filter(id=study.id).update(source_sha256="0" * 64)
+    study.refresh_from_db()
+    told = funnel(study)
+    finished = told["steps"][-1]
+    assert (finished["people"], finished["share"], finished["withheld"]) == (None, None, "not in the imported files")
+    assert (people_at(told, "confirmed a card"), told["opened"]) == (11, None)
