@@ -1,7 +1,9 @@
 """Canonical values: every confirmed card starts as a value of its own; deduplication runs bring equal ones together."""
 
+from uuid import UUID
+
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 
 from core.numbers import next_number
 from elicitation import deduplication
@@ -64,13 +66,8 @@ def holders(study: Study) -> dict[int, int]:
     """Return how many counted people hold each value (by its id), through the active run."""
     projection = deduplication.projection(study)
     counted = Participant.objects.counted(study)
-    rows = (
-        ValueMember.objects.filter(run__study=study, run__is_active=True, card__participant__in=counted)
-        .values("value_id")
-        .annotate(people=Count("card__participant", distinct=True))
-    )
-    found: dict[int, int] = {}
-    for row in rows:
-        target = projection.get(row["value_id"], row["value_id"])
-        found[target] = found.get(target, 0) + row["people"]
-    return found
+    members = ValueMember.objects.filter(run__study=study, run__is_active=True, card__participant__in=counted)
+    people: dict[int, set[UUID | None]] = {}
+    for value, person in members.values_list("value_id", "card__participant_id"):
+        people.setdefault(projection.get(value, value), set()).add(person)
+    return {value: len(held_by) for value, held_by in people.items()}

@@ -57,3 +57,11 @@ def test_holders_are_counted_through_merges_and_without_previews(study: Study) -
     one, two, _three = CanonicalValue.objects.order_by("number")
     deduplication.merge(study, [one, two])
     assert values.holders(study) == {one.id: 2}
+
+
+def test_who_holds_two_values_that_were_merged_is_one_holder(study: Study) -> None:
+    person = join(study)
+    card_of(person, title="First card")
+    card_of(person, title="Second card")
+    deduplication.merge(study, list(CanonicalValue.objects.all()))
+    assert list(values.holders(study).values()) == [1]
