@@ -89,8 +89,12 @@ def when(time: datetime, form: str = "full") -> SafeString:
 
 @register.filter
 def percent(share: float | None) -> str:
-    """0.734 → "73 %"."""
-    return _("%(number)s %%") % {"number": number_format(round(100 * share))} if share is not None else "–"
+    """0.734 → "73 %", and what would be no per cent at all with a place more: 0.004 → "0.4 %"."""
+    if share is None:
+        return "–"
+    return _("%(number)s %%") % {
+        "number": number_format(round(100 * share, 1) if 0 < share < 0.005 else round(100 * share))
+    }
 
 
 @register.filter

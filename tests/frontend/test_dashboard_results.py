@@ -14,6 +14,7 @@ from core.models import Job, User
 from elicitation import comparisons
 from elicitation.models import Annotation, Annotator, CanonicalValue, Dataset, Participant, Study, WisdomVote
 from frontend.dashboard.constitutions import examples
+from frontend.templatetags.folkmoot import percent
 from graphs import building
 from graphs.models import GraphSnapshot
 from tests.frontend.conftest import browser_with
@@ -442,3 +443,7 @@ def test_who_has_no_part_in_a_study_reads_only_what_is_published(published: Stud
     browser.force_login(stranger, backend="django.contrib.auth.backends.ModelBackend")
     assert browser.get(reverse("dashboard:graph", args=[published.slug])).status_code == 404
     assert "Letting go" in shown(browser, "public-graph", published.slug)
+
+
+def test_a_share_of_less_than_half_a_per_cent_is_not_told_as_none() -> None:
+    assert [percent(share) for share in (0.0039, 0, 0.734, 1, None)] == ["0.4 %", "0 %", "73 %", "100 %", "–"]
