@@ -217,7 +217,7 @@ FEATURES: tuple[Feature, ...] = (
         _repeated_sentences,
     ),
     Feature("word_length", "has longer words", "has shorter words", lambda t: t.letters / t.count),
-    Feature("reading_ease", "is easier by the Flesch count", "is harder by the Flesch count", _reading_ease),
+    Feature("reading_ease", "has a higher Flesch reading ease", "has a lower Flesch reading ease", _reading_ease),
     Feature(
         "prompt_echo",
         "has more words of the prompt among its own",
