@@ -118,7 +118,7 @@ def _annotated_pairs(version: ConstitutionVersion) -> str:
         annotators[name] = AnnotatorRow(name, Annotator.Kind.PRINCIPLE, principle["text"])
     rows = []
     if dataset is not None:
-        answers = answers_behind(dataset, body["parameters"]["annotators"], body["parameters"]["group"])
+        answers = answers_behind(version.extraction)
         sides, few = _sides(version), answered_by_few(dataset)
         for c in dataset.comparisons.order_by("number"):
             answer = answers.get(c.number)

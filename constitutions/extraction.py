@@ -217,9 +217,26 @@ def _counts(rows: Sequence[Comparison], answers: Mapping[int, str], annotations:
     }
 
 
-def answers_behind(dataset: Dataset, annotators: Sequence[str], group: str) -> dict[int, str]:
-    """Return the answers that an extraction with these parameters explains, by the comparison's number."""
-    return majority_of(answers_given(dataset, _annotators_behind(dataset, annotators, group)))
+def answers_behind(extraction: Extraction) -> dict[int, str]:
+    """Return the answers that an extraction from comparisons explains, as they are now, by the comparison's number. Of a
+    group those are left out that fewer than five of its people gave: a majority of one is that one's answer."""
+    dataset, group, named = extraction.dataset, extraction.parameters["group"], extraction.parameters["annotators"]
+    if dataset is None:
+        return {}
+    try:
+        whose = (
+            _group_annotators(dataset, group)
+            if group
+            else [*dataset.annotators.filter(source_id__in=named).values_list("source_id", flat=True)]
+        )
+    except ValidationError:  # so many have left the group that it is no longer shown
+        return {}
+    if named and not whose:
+        return {}
+    given = answers_given(dataset, whose)
+    return majority_of(
+        {n: told for n, told in given.items() if not group or len({a.annotator for a in told}) >= SMALLEST_CELL}
+    )
 
 
 def _annotators_behind(dataset: Dataset, annotators: Sequence[str], group: str) -> Sequence[str]:

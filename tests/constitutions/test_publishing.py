@@ -4,6 +4,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
+from constitutions.evidence import evidence_behind
 from constitutions.exports import export
 from constitutions.extraction import extract
 from constitutions.models import Constitution, ConstitutionVersion
@@ -139,3 +140,32 @@ def test_annotated_pairs_say_what_a_principle_spoke_for_whatever_people_answer_s
     pairs = json.loads(export(of_people, "annotated-pairs"))["comparisons"]
     assert {p["annotations"]["principle_1"]["pref"] for p in pairs} == {"a"}
     assert [p["annotations"]["people"]["pref"] for p in pairs].count("b") == 1
+
+
+def test_annotated_pairs_are_there_when_a_named_annotator_has_left(
+    of_people: ConstitutionVersion, study: Study
+) -> None:
+    first, *_others = study.participants.all()
+    names = [annotator.source_id for annotator in study.dataset.annotators.all()]
+    alone = study.dataset.annotators.get(participant=first).source_id
+    versions = [
+        publish(extract(dataset=study.dataset, annotators=whose), slug=slug)
+        for slug, whose in (("all", names), ("one", [alone]))
+    ]
+    withdrawal.withdraw(first)
+    assert [len(json.loads(export(v, "annotated-pairs"))["comparisons"]) for v in versions] == [40, 0]
+
+
+def test_of_a_group_no_comparison_is_told_that_fewer_than_five_of_it_judged(study: Study) -> None:
+    dataset = comparisons.dataset_of(study)
+    people = [join(study) for _ in range(10)]
+    Participant.objects.filter(id__in=[p.id for p in people[:5]]).update(demographics={"place": "coast"})
+    for n in range(40):
+        pair = comparisons.add_comparison(dataset, prompt=f"p{n}", text_a="many words " * (n % 7 + 3), text_b="few")
+        for person in people[n % 2 :]:  # of every second one four of the coast are asked
+            comparisons.annotate(pair, participant=person, answer="a")
+    version = publish(extract(dataset=dataset, group="place=coast"), slug="coast")
+    assert version_body(version)["comparisons"]["decided"] == 40
+    assert len(json.loads(export(version, "annotated-pairs"))["comparisons"]) == 20
+    told = evidence_behind(version, 1)["comparisons"]
+    assert told["for"] + told["against"] == len(told["results"]) == 20
