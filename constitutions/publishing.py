@@ -73,6 +73,11 @@ def _next_version(
     parent = constitution.versions.order_by("-number").first()
     if parent is not None and parent.extraction_id == extraction.id:
         return parent
+    if PrincipleEvidence.objects.filter(extraction=extraction, value__title="").exists():
+        told_back = _(
+            "Someone took back a value that this speaks of. Build and publish a new graph, and extract again."
+        )
+        raise ValidationError({"extraction": told_back})
     number = parent.number + 1 if parent else 1
     body = {
         "format": FORMAT,

@@ -82,6 +82,17 @@ def test_a_value_that_was_taken_back_is_not_published_anew(study: Study, winners
         extract(study=study)
 
 
+def test_what_was_extracted_before_a_value_was_taken_back_is_not_published_after(
+    study: Study, winners: GraphSnapshot
+) -> None:
+    extraction = extract(study=study)
+    holder = study.values.get(title="Letting go").members.get().card.participant
+    assert holder is not None
+    withdrawal.withdraw(holder)
+    with pytest.raises(ValidationError, match="took back a value"):
+        publish(extraction, slug="moot")
+
+
 def test_the_graph_is_named_by_its_hash(study: Study, winners: GraphSnapshot) -> None:
     extraction = extract(study=study)
     assert extraction.graph_sha256 == winners.sha256 == body_of(extraction)["graph_sha256"]
