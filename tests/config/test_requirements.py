@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 
 import pytest
@@ -49,3 +50,28 @@ def test_development_has_the_same_versions_as_the_product() -> None:
 
 def test_tools_of_development_are_not_installed_with_the_product() -> None:
     assert not {"pytest", "mypy", "ruff", "playwright", "hypothesis"} & locked("runtime.txt").keys()
+
+
+@pytest.mark.parametrize("name", locked("runtime.txt"))
+def test_nothing_that_is_installed_with_the_product_is_under_gpl_or_agpl(name: str) -> None:
+    """The lesser licence (LGPL) is allowed: we use such a package as it is."""
+    try:
+        about = metadata(name)
+    except PackageNotFoundError:  # locked for another platform or Python
+        return
+    named = [about.get("License-Expression") or "", *(c for c in about.get_all("Classifier") or [] if "License" in c)]
+    named += [] if any(named) else [(about.get("License") or "")[:200]]
+    assert any(named), "it names no licence: look, and decide"
+    assert not re.search(r"(?<!L)(?<!Lesser )A?GPL|(?<!Lesser )General Public", " ".join(named)), named
+
+
+def test_everything_the_project_asks_for_has_its_reason() -> None:
+    reasons = (ROOT / "docs/decisions/0001-dependencies.md").read_text()
+    rows = re.findall(r"^\| ([^|]+) \|", reasons, re.M)
+    named = {same_name(word) for row in rows for word in re.findall(r"[A-Za-z][\w-]+", row)}
+    assert {same_name(Requirement(asked).name) for asked in PROJECT["dependencies"]} <= named
+
+
+def test_the_licence_that_is_named_is_in_the_repository() -> None:
+    assert PROJECT["license"] == "Apache-2.0"
+    assert "Apache License\n                           Version 2.0" in (ROOT / "LICENSE").read_text()
