@@ -2,6 +2,9 @@
 
 A worker takes a job by a conditional UPDATE that raises `attempt`, which is the fencing number: whoever lost the lease
 can no longer write a result. The sweeper sends lost messages again and frees expired leases, with any broker.
+
+Leases are measured by the database's clock, so that workers on several machines agree; a lease that ends later than any
+could have been given, because that clock was set back, counts as expired.
 """
 
 import hashlib
@@ -10,13 +13,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from celery import shared_task
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, close_old_connections, connection, transaction
+from django.db import IntegrityError, OperationalError, close_old_connections, connection, transaction
 from django.db.models import F, Q
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from core.canonical import canonical_bytes
 from core.models import Job, User
@@ -25,7 +29,8 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=30)
 RESEND_AFTER = timedelta(seconds=10)
-MOST_ATTEMPTS = 3
+MOST_TRIES = 3
+WAIT_FOR_DATABASE = timedelta(seconds=10)
 
 _tasks: dict[str, Any] = {}
 
@@ -47,25 +52,27 @@ class Pause(Exception):
 
 
 class Lease:
-    """The right to work on a job, for a while. `attempt` is the fencing number."""
+    """The right to work on a job, for a while. `attempt` is the fencing number: it only ever rises."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.attempt = job.attempt
+        self.tries = job.tries
         self.inputs: dict[str, Any] = job.inputs
+        self.is_finished = False
 
     def _mine(self) -> Any:
         return Job.objects.filter(id=self.job.id, attempt=self.attempt, state=Job.State.RUNNING)
 
     def progress(self, done: int, total: int, note: str = "") -> None:
         """Tell how far the work is, and keep the lease. Raises LeaseLost."""
-        changes = {"done": done, "total": total, "note": note[:200], "lease_until": timezone.now() + LEASE}
+        changes = {"done": done, "total": total, "note": note[:200], "lease_until": Now() + LEASE}
         if not self._mine().update(**changes):
             raise LeaseLost(str(self.job.id))
 
     def renew(self) -> None:
         """Keep the lease. Raises LeaseLost."""
-        if not self._mine().update(lease_until=timezone.now() + LEASE):
+        if not self._mine().update(lease_until=Now() + LEASE):
             raise LeaseLost(str(self.job.id))
 
     @contextmanager
@@ -75,26 +82,41 @@ class Lease:
             self.renew()
             yield
 
+    @contextmanager
+    def finish(self) -> Iterator[dict[str, Any]]:
+        """A fence that also ends the job, with the result that was put into the given dict: what work writes here, a
+        worker that dies a moment later has written exactly once. Raises LeaseLost."""
+        result: dict[str, Any] = {}
+        with self.fence():
+            yield result
+            _end(self, Job.State.DONE, result=result)
+        self.is_finished = True
+
 
 def request_job(kind: str, inputs: dict[str, Any], *, scope_key: str = "", user: User | None = None) -> Job:
     """Return the job for these inputs: the active one if there is one, else a new one, sent after the commit."""
     if kind not in _tasks:
         raise LookupError(f"no task does {kind}")
     digest = hashlib.sha256(canonical_bytes([kind, inputs, scope_key])).hexdigest()
-    try:
-        with transaction.atomic():
-            job = Job.objects.create(
-                kind=kind, inputs=inputs, inputs_sha256=digest, scope_key=scope_key, created_by=user
-            )
-    except IntegrityError:
-        return Job.objects.get(kind=kind, inputs_sha256=digest, state__in=Job.ACTIVE)
-    transaction.on_commit(lambda: send(job))
-    return job
+    for _ in range(5):  # the active one may end between being in the way and being looked up
+        try:
+            with transaction.atomic():
+                job = Job.objects.create(
+                    kind=kind, inputs=inputs, inputs_sha256=digest, scope_key=scope_key, created_by=user
+                )
+        except IntegrityError:
+            active = Job.objects.filter(kind=kind, inputs_sha256=digest, state__in=Job.ACTIVE).first()
+            if active is not None:
+                return active
+        else:
+            transaction.on_commit(partial(send, job))
+            return job
+    raise RuntimeError(f"could not make a job {kind}")
 
 
 def send(job: Job) -> None:
     """Hint to a worker that a job waits. A lost hint is harmless: the sweeper sends it again."""
-    Job.objects.filter(id=job.id).update(sent_at=timezone.now())
+    Job.objects.filter(id=job.id).update(sent_at=Now())
     try:
         _tasks[job.kind].delay(str(job.id))
     except Exception:
@@ -126,11 +148,15 @@ def kinds() -> dict[str, Any]:
 
 def claim(job_id: str) -> Lease | None:
     """Take the job, or return None if it is not to be had."""
-    now = timezone.now()
-    free = Q(state=Job.State.QUEUED) & (Q(not_before=None) | Q(not_before__lte=now))
-    expired = Q(state=Job.State.RUNNING, lease_until__lt=now)
+    free = Q(state=Job.State.QUEUED) & _due()
+    expired = Q(state=Job.State.RUNNING) & _lease_is_over()
     taken = Job.objects.filter(free | expired, id=job_id).update(
-        state=Job.State.RUNNING, attempt=F("attempt") + 1, lease_until=now + LEASE, started_at=now, error=""
+        state=Job.State.RUNNING,
+        attempt=F("attempt") + 1,
+        tries=F("tries") + 1,
+        lease_until=Now() + LEASE,
+        started_at=Now(),
+        error="",
     )
     return Lease(Job.objects.get(id=job_id)) if taken else None
 
@@ -143,18 +169,17 @@ def perform(job_id: str, work: Callable[[Lease], dict[str, Any]], *, heartbeat: 
     try:
         with _heartbeat(lease) if heartbeat else _quiet():
             result = work(lease)
-        _end(lease, Job.State.DONE, result=result)
+        if not lease.is_finished:
+            _end(lease, Job.State.DONE, result=result)
     except LeaseLost:
         logger.info("job %s went to another worker", job_id)
     except Pause as pause:
         _end(lease, Job.State.PAUSED, error=str(pause))
     except TemporaryFailure as failure:
-        if lease.attempt >= MOST_ATTEMPTS:
-            _end(lease, Job.State.FAILED, error=f"Tried {lease.attempt} times. {failure}")
-        else:
-            lease._mine().update(
-                state=Job.State.QUEUED, not_before=timezone.now() + failure.wait, error=str(failure)[:1000]
-            )
+        _try_later(lease, str(failure), failure.wait)
+    except OperationalError as error:  # the database was busy or gone for a moment; that is no fault of the work
+        logger.warning("job %s was stopped by the database", job_id, exc_info=True)
+        _try_later(lease, f"The database did not answer: {error}", WAIT_FOR_DATABASE)
     except ValidationError as error:  # what was asked for cannot be done; the row says why in plain words
         _end(lease, Job.State.FAILED, error=" ".join(error.messages))
     except Exception as error:
@@ -165,7 +190,7 @@ def perform(job_id: str, work: Callable[[Lease], dict[str, Any]], *, heartbeat: 
 def cancel(job: Job) -> bool:
     """Stop a job that waits, runs or is paused; a running worker notices at its next step."""
     states = [Job.State.QUEUED, Job.State.RUNNING, Job.State.PAUSED]
-    changes = {"state": Job.State.CANCELLED, "finished_at": timezone.now()}
+    changes = {"state": Job.State.CANCELLED, "finished_at": Now()}
     return bool(Job.objects.filter(id=job.id, state__in=states).update(**changes))
 
 
@@ -174,7 +199,7 @@ def resume(job: Job) -> bool:
     try:
         with transaction.atomic():
             resumed = Job.objects.filter(id=job.id, state__in=[Job.State.PAUSED, Job.State.FAILED]).update(
-                state=Job.State.QUEUED, attempt=0, not_before=None, error="", finished_at=None
+                state=Job.State.QUEUED, tries=0, not_before=None, error="", finished_at=None
             )
     except IntegrityError:
         return False
@@ -185,23 +210,43 @@ def resume(job: Job) -> bool:
 
 def sweep() -> int:
     """Send what waits too long, free what a dead worker held, fail what was tried too often. Returns how many."""
-    now = timezone.now()
-    dead = Job.objects.filter(state=Job.State.RUNNING, lease_until__lt=now)
-    dead.filter(attempt__gte=MOST_ATTEMPTS).update(
-        state=Job.State.FAILED, finished_at=now, error=f"The worker stopped {MOST_ATTEMPTS} times during this work."
+    dead = Job.objects.filter(_lease_is_over(), state=Job.State.RUNNING)
+    dead.filter(tries__gte=MOST_TRIES).update(
+        state=Job.State.FAILED, finished_at=Now(), error=f"The worker stopped {MOST_TRIES} times during this work."
     )
     dead.update(state=Job.State.QUEUED, sent_at=None)
-    unsent = Q(sent_at=None) | Q(sent_at__lt=now - RESEND_AFTER)
-    due = Q(not_before=None) | Q(not_before__lte=now)
-    waiting = list(Job.objects.filter(unsent & due, state=Job.State.QUEUED, created_at__lt=now - timedelta(seconds=2)))
+    just_made = Q(created_at__gt=Now() - timedelta(seconds=2), created_at__lte=Now())  # is about to be sent
+    unsent = (Q(sent_at=None) & ~just_made) | Q(sent_at__lt=Now() - RESEND_AFTER) | Q(sent_at__gt=Now() + RESEND_AFTER)
+    waiting = list(Job.objects.filter(unsent, _due(), state=Job.State.QUEUED))
     for job in waiting:
         if job.kind in _tasks:
             send(job)
     return len(waiting)
 
 
+def free_leases() -> int:
+    """End every lease. Only for one who knows that no worker runs; the sweeper sends these jobs again. Returns how many."""
+    running = Job.objects.filter(state=Job.State.RUNNING)
+    return running.update(lease_until=Now() - timedelta(milliseconds=1))
+
+
+def _due() -> Q:
+    return Q(not_before=None) | Q(not_before__lte=Now())
+
+
+def _lease_is_over() -> Q:
+    return Q(lease_until__lt=Now()) | Q(lease_until__gt=Now() + 2 * LEASE)
+
+
+def _try_later(lease: Lease, error: str, wait: timedelta) -> None:
+    if lease.tries >= MOST_TRIES:
+        _end(lease, Job.State.FAILED, error=f"Tried {lease.tries} times. {error}")
+    else:
+        lease._mine().update(state=Job.State.QUEUED, not_before=Now() + wait, error=error[:1000])
+
+
 def _end(lease: Lease, state: str, *, result: dict[str, Any] | None = None, error: str = "") -> None:
-    changes = {"state": state, "result": result, "error": error[:1000], "finished_at": timezone.now()}
+    changes = {"state": state, "result": result, "error": error[:1000], "finished_at": Now()}
     if not lease._mine().update(**changes):
         logger.info("job %s ended elsewhere; this result is not kept", lease.job.id)
 

@@ -121,7 +121,10 @@ class Job(models.Model):
     scope_key = models.CharField(max_length=64, blank=True)
     created_by = models.ForeignKey(User, null=True, blank=True, on_delete=models.SET_NULL)
     state = models.CharField(max_length=10, choices=State.choices, default=State.QUEUED)
-    attempt = models.PositiveIntegerField(default=0)
+    attempt = models.PositiveIntegerField(
+        default=0, help_text="Rises with every claim; whoever lost the lease has a lower one"
+    )
+    tries = models.PositiveIntegerField(default=0, help_text="Claims since it was asked for or resumed")
     lease_until = models.DateTimeField(null=True, blank=True)
     not_before = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)

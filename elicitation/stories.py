@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from pydantic import BaseModel, ConfigDict, Field
 
 from core.models import User
@@ -140,15 +140,17 @@ def _store(study: Study, pair: Pair, fields: dict[str, Any]) -> UpgradeStory:
     source, target, context = pair
     waits = settings_of(study).stories_need_review
     state = UpgradeStory.State.PROPOSED if waits else UpgradeStory.State.APPROVED
-    with transaction.atomic():
-        return UpgradeStory.objects.create(
-            study=study,
-            number=next_number(UpgradeStory, study=study),
-            from_value=source,
-            to_value=target,
-            context=context,
-            **({"state": state} | fields),
-        )
+    pair_in_context = {"study": study, "from_value": source, "to_value": target, "context": context}
+    while True:
+        try:
+            with transaction.atomic():
+                number = next_number(UpgradeStory, study=study)
+                return UpgradeStory.objects.create(number=number, **pair_in_context, **({"state": state} | fields))
+        except IntegrityError:  # the same pair or the same number, taken by someone else at the same moment
+            if story := UpgradeStory.objects.filter(**pair_in_context, run_label="").first():
+                return story
+            if not UpgradeStory.objects.filter(study=study, number=number).exists():
+                raise
 
 
 def approve(stories: Iterable[UpgradeStory], by: User | None = None) -> int:

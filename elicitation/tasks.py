@@ -8,7 +8,7 @@ from celery import shared_task
 from core.jobs import Lease, Pause, TemporaryFailure, job_task
 from core.ledger import llm_for
 from elicitation import deduplication, stories, withdrawal
-from elicitation.models import Study
+from elicitation.models import Study, UpgradeStory
 from llm_client import LLMBudgetReached, LLMUnavailable
 
 
@@ -26,8 +26,8 @@ def propose_stories(job: Lease) -> dict[str, Any]:
     """Propose stories to judge, for review. Safe to run twice: a pair gets one story in a context."""
     study = Study.objects.get(id=job.inputs["study"])
     with asking_a_model():
-        made = stories.propose_stories(study, llm=llm_for(study), progress=job.progress)
-    return {"stories": len(made)}
+        stories.propose_stories(study, llm=llm_for(study), progress=job.progress)
+    return {"waiting": study.stories.filter(state=UpgradeStory.State.PROPOSED).count()}
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Run a report and store it. Every run is one row; the same answers and parameters give the same bytes."""
 
 import json
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
@@ -17,14 +17,14 @@ from reports.registry import kinds
 FORMAT = "folkmoot-report/1"
 
 
-class Made(NamedTuple):
-    """A report before it is stored: what it is about, and its body."""
+def run_report(kind: str, **options: Any) -> Report:
+    """Return a new report, stored. The options and errors are those of `worked_out`."""
+    report = worked_out(kind, **options)
+    report.save(force_insert=True)
+    return report
 
-    about: Study | Dataset
-    body: dict[str, Any]
 
-
-def run_report(
+def worked_out(
     kind: str,
     *,
     study: Study | None = None,
@@ -32,14 +32,10 @@ def run_report(
     params: dict[str, Any] | None = None,
     user: User | None = None,
 ) -> Report:
-    """Return a new report. Raises ValidationError that names what is wrong: the kind, what it is about, a parameter."""
-    return store(make(kind, study=study, dataset=dataset, params=params), user)
+    """Return a new report that is not stored yet: working it out takes no transaction.
 
-
-def make(
-    kind: str, *, study: Study | None = None, dataset: Dataset | None = None, params: dict[str, Any] | None = None
-) -> Made:
-    """Return a report that is not stored yet. Raises as `run_report`."""
+    Raises ValidationError that names what is wrong: the kind, what it is about, a parameter.
+    """
     known = kinds()
     if kind not in known:
         raise ValidationError({"kind": _("Choose one of: %s.") % ", ".join(known)})
@@ -58,18 +54,13 @@ def make(
         "params": parameters.model_dump(mode="json"),
         "result": result,
     }
-    return Made(about, body)
-
-
-def store(made: Made, user: User | None = None) -> Report:
-    """Store a report as a row of its own."""
-    return Report.objects.create(
-        kind=made.body["kind"],
-        study=made.about if isinstance(made.about, Study) else None,
-        dataset=made.about if isinstance(made.about, Dataset) else None,
-        parameters=made.body["params"],
-        body=canonical_bytes(made.body).decode(),
-        sha256=sha256_of(made.body),
+    return Report(
+        kind=kind,
+        study=about if isinstance(about, Study) else None,
+        dataset=about if isinstance(about, Dataset) else None,
+        parameters=body["params"],
+        body=canonical_bytes(body).decode(),
+        sha256=sha256_of(body),
         created_by=user,
     )
 

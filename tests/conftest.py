@@ -5,12 +5,17 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.core.cache import cache
 from django.db import connection
 
 from core import append_only
 from llm_client import guards
+
+# A property holds or not; how long a case took on a busy machine says nothing about it.
+hypothesis.settings.register_profile("folkmoot", deadline=None)
+hypothesis.settings.load_profile("folkmoot")
 
 pytest_plugins = ["tests.people"]
 

@@ -3,11 +3,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from core import jobs
 from core.jobs import Lease, LeaseLost, Pause, TemporaryFailure, claim, perform, request_job, sweep
-from core.models import Job
+from core.models import Job, User
 
 pytestmark = pytest.mark.django_db
 Work = Callable[[Lease], dict[str, Any]]
@@ -147,3 +148,63 @@ def test_a_cancelled_job_stops_its_worker_at_the_next_step(job: Job) -> None:
 def test_a_kind_nobody_does_is_refused() -> None:
     with pytest.raises(LookupError):
         request_job("tests.unknown", {})
+
+
+def test_a_resumed_job_is_tried_three_times_more_and_its_fence_stays_above_all_before(job: Job) -> None:
+    first = claim(str(job.id))
+    for _ in range(2):
+        expire(job)
+        claim(str(job.id))
+    expire(job)
+    sweep()
+    job.refresh_from_db()
+    assert first is not None and job.state == "failed"
+    assert jobs.resume(job)
+    again = claim(str(job.id))
+    assert again is not None and (again.tries, again.attempt) == (1, 4)
+    with pytest.raises(LeaseLost), first.fence():
+        pass
+
+
+def test_a_database_that_is_busy_for_a_moment_does_not_fail_the_job(job: Job) -> None:
+    def busy(lease: Lease) -> dict[str, Any]:
+        raise OperationalError("database is locked")
+
+    perform(str(job.id), busy)
+    job.refresh_from_db()
+    assert (job.state, job.error) == ("queued", "The database did not answer: database is locked")
+
+
+def test_a_clock_that_was_set_back_leaves_no_job_leased_or_unsent_for_hours(job: Job) -> None:
+    hours = timezone.now() + timedelta(hours=3)
+    claim(str(job.id))
+    Job.objects.filter(id=job.id).update(lease_until=hours, created_at=hours)
+    assert sweep() == 1
+    Job.objects.filter(id=job.id).update(sent_at=hours)
+    assert sweep() == 1
+    assert claim(str(job.id)) is not None
+
+
+def test_what_is_written_as_the_job_ends_is_written_once_or_not_at_all(job: Job) -> None:
+    def make(lease: Lease) -> dict[str, Any]:
+        with lease.finish() as result:
+            User.objects.create_user(f"{lease.attempt}@example.org")
+            result["made"] = lease.attempt
+        return result
+
+    first = claim(str(job.id))
+    expire(job)
+    perform(str(job.id), make)
+    job.refresh_from_db()
+    assert first is not None and (job.state, job.result) == ("done", {"made": 2})
+    with pytest.raises(LeaseLost):
+        make(first)
+    assert User.objects.count() == 1
+
+
+def test_leases_of_workers_that_are_known_to_be_gone_end_at_once(job: Job) -> None:
+    claim(str(job.id))
+    assert jobs.free_leases() == 1
+    sweep()
+    job.refresh_from_db()
+    assert job.state == "queued"

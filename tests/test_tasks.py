@@ -1,0 +1,176 @@
+"""Every kind of background work, done twice, done again after a worker died in the middle, and done twice at once.
+
+The sample's walk is the material. A new kind fails the first test until it is named here.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.db import close_old_connections, connection, transaction
+from django.utils import timezone
+
+from config.sample import walk
+from core import jobs
+from core.jobs import Lease, LeaseLost, claim, perform, request_job
+from core.models import Job, User
+from elicitation.models import Study
+from tests.people import card_of, join
+
+Ask = Callable[[Study, User], dict[str, Any]]
+
+WORK: dict[str, Ask] = {
+    "constitutions.extract": lambda study, user: {
+        "dataset": str(study.dataset.id), "study": str(study.id), "user": user.id, "slug": "again", "seed": 3,
+    },
+    "elicitation.propose_merges": lambda study, user: {"study": str(study.id)},
+    "elicitation.propose_stories": lambda study, user: {"study": str(study.id)},
+    "graphs.build": lambda study, user: {"study": str(study.id), "publish": True, "seed": 5},
+    "reports.run": lambda study, user: {"kind": "funnel", "study": str(study.id), "params": {}, "user": user.id},
+}  # fmt: skip
+
+
+class UndoneError(Exception):
+    """Ends work whose rows are not kept."""
+
+
+@pytest.fixture
+def study(facilitator: User) -> Study:
+    """A study with votes, comparisons and a published graph, and three cards that nobody has looked at since."""
+    made = walk(9, 1).study
+    for title in ("Letting go", "Letting go", "Holding on"):
+        card_of(join(made), title=title)
+    return made
+
+
+@pytest.fixture
+def make_job(study: Study, facilitator: User) -> Callable[[str], Job]:
+    def make(kind: str) -> Job:
+        inputs = WORK[kind](study, facilitator)
+        return request_job(kind, inputs, scope_key=study.scope_key, user=facilitator)
+
+    return make
+
+
+def rows() -> dict[str, int]:
+    """How many rows each table has, jobs left out."""
+    return {model._meta.label: model._default_manager.count() for model in apps.get_models() if model is not Job}
+
+
+def work_of(kind: str) -> Callable[[Lease], dict[str, Any]]:
+    work: Callable[[Lease], dict[str, Any]] = jobs.kinds()[kind].work
+    return work
+
+
+def claimed(job: Job) -> Lease:
+    """Take the job as a worker whose lease will be over at once."""
+    lease = claim(str(job.id))
+    assert lease is not None
+    let_the_lease_end(job)
+    return lease
+
+
+def let_the_lease_end(job: Job) -> None:
+    Job.objects.filter(id=job.id).update(lease_until=timezone.now() - timedelta(seconds=1))
+
+
+def undisturbed(job: Job) -> tuple[dict[str, int], dict[str, Any]]:
+    """Return the rows and the result that the job leaves when nothing happens to it, and take them back."""
+    try:
+        with transaction.atomic():
+            perform(str(job.id), work_of(job.kind))
+            job.refresh_from_db()
+            assert job.state == "done", job.error
+            assert job.result is not None
+            left = rows(), job.result
+            raise UndoneError
+    except UndoneError:
+        job.refresh_from_db()
+        return left
+
+
+def told(result: dict[str, Any]) -> dict[str, Any]:
+    """A result without the random id of a report."""
+    return {name: value for name, value in result.items() if name not in ("report", "url", "extraction")}
+
+
+def test_every_kind_of_work_is_tried_here() -> None:
+    assert {kind for kind in jobs.kinds() if not kind.startswith("tests.")} == WORK.keys()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", WORK)
+def test_work_delivered_twice_leaves_what_one_delivery_leaves(kind: str, make_job: Callable[[str], Job]) -> None:
+    job = make_job(kind)
+    before = rows()
+    left, result = undisturbed(job)
+    assert left != before, "it does something, else this test shows nothing"
+    for _ in range(2):
+        perform(str(job.id), work_of(kind))
+    job.refresh_from_db()
+    assert job.result is not None
+    assert (job.state, told(job.result), rows()) == ("done", told(result), left)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", WORK)
+def test_a_worker_that_dies_before_it_can_say_done_leaves_nothing_twice(
+    kind: str, make_job: Callable[[str], Job]
+) -> None:
+    job = make_job(kind)
+    left, result = undisturbed(job)
+    work_of(kind)(claimed(job))
+    let_the_lease_end(job)
+    perform(str(job.id), work_of(kind))
+    job.refresh_from_db()
+    assert job.result is not None
+    assert (job.state, told(job.result), rows()) == ("done", told(result), left)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", WORK)
+def test_a_worker_that_was_overtaken_adds_nothing(kind: str, make_job: Callable[[str], Job]) -> None:
+    job = make_job(kind)
+    left, result = undisturbed(job)
+    slow = claimed(job)
+    perform(str(job.id), work_of(kind))
+    with contextlib.suppress(LeaseLost):
+        work_of(kind)(slow)
+    job.refresh_from_db()
+    assert job.result is not None
+    assert (job.state, told(job.result), rows()) == ("done", told(result), left)
+
+
+@pytest.fixture
+def _two_at_once() -> Iterator[None]:
+    if connection.vendor == "sqlite":
+        pytest.skip("on SQLite a test's database has one connection; the PostgreSQL part runs it")
+    yield
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("kind", WORK)
+def test_two_workers_at_the_same_moment_leave_what_one_leaves(
+    kind: str, _two_at_once: None, make_job: Callable[[str], Job]
+) -> None:
+    job = make_job(kind)
+    left, result = undisturbed(job)
+    leases = [claimed(job), claimed(job)]
+
+    def work(lease: Lease) -> dict[str, Any] | None:
+        try:
+            return work_of(kind)(lease)
+        except LeaseLost:
+            return None
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(work, leases))
+    close_old_connections()
+    assert rows() == left
+    assert told(results[1] or {}) == told(result)
