@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 
 from config import sample_study as texts
@@ -54,11 +55,16 @@ class Walked(NamedTuple):
 
 
 def ensure_sample_study(tell: Tell = print) -> Study | None:
-    """Make the sample study if the site has no study yet, and return it."""
-    if Study.objects.exists():
-        return None
-    tell("Making the sample study (simulated participants) …")
-    return walk(PARTICIPANTS, SEED, tell=lambda text: None).study
+    """Make the sample study if the site has no study yet, and return it.
+
+    All of it or nothing: a first start that was interrupted begins anew at the next. Nobody else writes before the site is
+    served, so the long transaction is in nobody's way; it asks no model.
+    """
+    with transaction.atomic():
+        if Study.objects.exists():
+            return None
+        tell("Making the sample study (simulated participants) …")
+        return walk(PARTICIPANTS, SEED, tell=lambda text: None).study
 
 
 def walk(people: int, seed: int, *, slug: str = texts.SLUG, tell: Tell = print) -> Walked:

@@ -3,6 +3,7 @@
 Two forms of the same code: embedded (SQLite, file broker, one web process; the default) and grown-up (PostgreSQL, Redis).
 """
 
+import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,12 @@ env = environ.FileAwareEnv()  # every NAME may also be given as NAME_FILE, the p
 
 # where things are kept
 VAR_DIR = Path(env("FOLKMOOT_VAR_DIR", default="") or BASE_DIR / "var").absolute()
-VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+try:
+    VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+except OSError as _error:
+    raise ImproperlyConfigured(
+        f"{VAR_DIR} cannot be made ({_error.strerror}). Name another folder with FOLKMOOT_VAR_DIR."
+    ) from None
 
 # the form it runs in
 PRODUCTION = env("FOLKMOOT_ENV", default="local") == "production"
@@ -37,9 +43,17 @@ def _secret_key() -> str:
     if PRODUCTION:
         raise ImproperlyConfigured("Set SECRET_KEY or SECRET_KEY_FILE: in production no key is made up.")
     path = VAR_DIR / "secret_key"
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(64))
+    if not path.exists() or not path.stat().st_size:
+        # Written beside and renamed: a start that is cut off here must not leave an empty key behind.
+        draft = VAR_DIR / f"secret_key.{secrets.token_hex(4)}"
+        try:
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_urlsafe(64))
+            os.replace(draft, path)
+        except OSError as error:
+            raise ImproperlyConfigured(
+                f"Nothing can be written to {VAR_DIR} ({error.strerror}). Name another folder with FOLKMOOT_VAR_DIR."
+            ) from None
     return path.read_text().strip()
 
 
@@ -68,6 +82,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "config.health.answer_health",
     "core.problems.ApiAnswers",
     "django.middleware.security.SecurityMiddleware",
     "core.headers.PageHeaders",
@@ -133,6 +148,9 @@ if CELERY_BROKER_URL.startswith("filesystem"):
     }
 else:
     CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": 300}
+    if CELERY_BROKER_URL.startswith("redis"):
+        # A page that asks for work waits no longer than this for a broker that does not answer; the sweeper sends later.
+        CELERY_BROKER_TRANSPORT_OPTIONS |= {"socket_connect_timeout": 3, "socket_timeout": 20}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
@@ -203,7 +221,6 @@ CONTENT_SECURITY_POLICY = {
 if PRODUCTION:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = True
-    SECURE_REDIRECT_EXEMPT = [r"^healthz/$"]
     SECURE_HSTS_SECONDS = 31_536_000
     SECURE_HSTS_INCLUDE_SUBDOMAINS = True
     SECURE_HSTS_PRELOAD = True

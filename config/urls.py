@@ -3,7 +3,6 @@ from csp.decorators import csp_update
 from django.urls import include, path, re_path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerView
 
-from config.health import health
 from core.problems import page_not_found
 
 rooms = [include(f"{room}.urls") for room in ("elicitation", "graphs", "constitutions", "reports")]
@@ -14,7 +13,6 @@ docs = csp_update({"script-src": [SELF, UNSAFE_INLINE], "style-src": [SELF, UNSA
 )
 
 urlpatterns = [
-    path("healthz/", health),
     path("api/v1/", include("core.api_urls")),
     *[path("api/v1/", room) for room in rooms],
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),

@@ -99,3 +99,14 @@ def test_the_sample_study_finds_the_planted_order_of_wisdom(sample: Study) -> No
 def test_the_sample_study_is_made_once_and_asks_no_model(sample: Study) -> None:
     assert ensure_sample_study(lambda text: None) is None
     assert Study.objects.count() == 1 and not LLMCall.objects.exists()
+
+
+def test_a_sample_study_that_was_cut_off_is_made_anew_at_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    def cut_off(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("config.sample.publish_constitution", cut_off)
+        ensure_sample_study(lambda text: None)
+    assert not Study.objects.exists()
+    assert ensure_sample_study(lambda text: None) is not None

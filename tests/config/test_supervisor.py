@@ -1,5 +1,6 @@
 """What keeps the embedded site running, with small processes of its own in place of the real two."""
 
+import os
 import signal
 import socket
 import subprocess
@@ -10,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from config.supervisor import Child, PortTaken, check_port
+from config.supervisor import AlreadyRunning, Child, Guard, PortTaken, check_port, children, only_one
 
+ROOT = Path(__file__).resolve().parents[2]
 WAIT = "import signal, time; signal.signal(signal.SIGTERM, lambda *_: exit(0)); print(flush=True); time.sleep(60)"
 
 
@@ -24,11 +26,18 @@ def is_running(pid: int) -> bool:
 
 
 def wait_until_written(path: Path) -> str:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while not path.exists() or not path.read_text():
         assert time.monotonic() < deadline, "it did not start"
         time.sleep(0.02)
     return path.read_text()
+
+
+def wait_until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 10
+    while is_running(pid):
+        assert time.monotonic() < deadline, "it goes on"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -67,10 +76,7 @@ def test_what_a_dead_process_left_behind_ends_before_the_next_start(child: Child
     child.process.wait()
     assert is_running(left_behind)
     child.start()
-    deadline = time.monotonic() + 5
-    while is_running(left_behind) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert not is_running(left_behind)
+    wait_until_gone(left_behind)
 
 
 def test_asked_to_stop_it_may_end_its_own_way() -> None:
@@ -88,7 +94,7 @@ def test_a_taken_port_is_named_with_what_to_do() -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(PortTaken, match=f"Port {port} is taken.*PORT="):
-            check_port(port)
+            check_port(port, patience=0)
 
 
 def test_a_port_that_is_free_again_is_not_called_taken() -> None:
@@ -96,3 +102,49 @@ def test_a_port_that_is_free_again_is_not_called_taken() -> None:
         other.bind(("127.0.0.1", 0))
         port = other.getsockname()[1]
     check_port(port)
+
+
+def test_the_files_of_a_site_are_served_by_one_start_at_a_time(tmp_path: Path) -> None:
+    with (
+        only_one(tmp_path, "http://localhost:8000"),
+        pytest.raises(AlreadyRunning, match=r"http://localhost:8000/.*FOLKMOOT_VAR_DIR"),
+        only_one(tmp_path, "other"),
+    ):
+        pass
+    with only_one(tmp_path, "http://localhost:9000"):
+        pass
+
+
+def test_a_start_that_is_killed_leaves_no_process_and_no_lock(tmp_path: Path) -> None:
+    code = (
+        "import pathlib, signal, sys, time\n"
+        "import django; django.setup()\n"
+        "from config.supervisor import Child, Guard, only_one\n"
+        "with only_one(pathlib.Path(sys.argv[1]), 'site'):\n"
+        "    child = Child('child', [sys.executable, '-c', 'import time; time.sleep(60)'], signal.SIGTERM, guard=Guard())\n"
+        "    child.start()\n"
+        "    pathlib.Path(sys.argv[1], 'child').write_text(str(child.process.pid))\n"
+        "    time.sleep(60)"
+    )
+    start = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, env=os.environ | {"FOLKMOOT_VAR_DIR": str(tmp_path)}
+    )
+    child = int(wait_until_written(tmp_path / "child"))
+    assert is_running(child)
+    start.kill()
+    start.wait()
+    wait_until_gone(child)
+    with only_one(tmp_path, "next"):
+        pass
+
+
+def test_a_guard_leaves_alone_what_has_ended(child: Child) -> None:
+    child.guard = Guard()
+    child.start()
+    child.kill()
+    child.guard.dismiss()
+    assert child.guard.process.returncode == 0
+
+
+def test_the_beat_is_a_process_of_its_own_so_that_its_death_is_seen() -> None:
+    assert [child.name for child in children(8000)] == ["web", "worker", "beat"]

@@ -134,7 +134,7 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
 # everyone may open shows only what is published or one's own.
 TEAM_PAGES = ("studies/<slug:slug>/",)
 ACCOUNT_PAGES = ("studies/", "datasets/", "reports/", "jobs/", "developers/", "account/")
-OPEN_PAGES = ("healthz/", "back/", "s/<slug:slug>/", "g/<slug:slug>/", "c/<slug:slug>/", "accounts/")
+OPEN_PAGES = ("back/", "s/<slug:slug>/", "g/<slug:slug>/", "c/<slug:slug>/", "accounts/")
 
 
 @dataclass
