@@ -4,6 +4,7 @@ import re
 import tomllib
 from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from packaging.requirements import Requirement
@@ -56,7 +57,7 @@ def test_tools_of_development_are_not_installed_with_the_product() -> None:
 def test_nothing_that_is_installed_with_the_product_is_under_gpl_or_agpl(name: str) -> None:
     """The lesser licence (LGPL) is allowed: we use such a package as it is."""
     try:
-        about = metadata(name)
+        about: Any = metadata(name)
     except PackageNotFoundError:  # locked for another platform or Python
         return
     named = [about.get("License-Expression") or "", *(c for c in about.get_all("Classifier") or [] if "License" in c)]
