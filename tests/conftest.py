@@ -23,6 +23,7 @@ SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 IN_CI = bool(os.environ.get("FOLKMOOT_CI"))
 CHROMIUM = Path("/usr/bin/chromium")
 REDIS = ("127.0.0.1", 6379)
+POSTGRES = ("127.0.0.1", 5432)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -34,6 +35,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         missing["browser"] = pytest.mark.skip(reason="there is no Chromium at /usr/bin/chromium")
     if not _answers(REDIS):
         missing["redis"] = pytest.mark.skip(reason="no Redis answers at 127.0.0.1:6379")
+    if not _answers(POSTGRES):
+        missing["postgres"] = pytest.mark.skip(reason="no PostgreSQL answers at 127.0.0.1:5432")
     for item in items:
         for name, skip in missing.items():
             if name in item.keywords:

@@ -9,9 +9,10 @@ import subprocess
 import sys
 
 POSTGRES = ("127.0.0.1", 5432)
-POSTGRES_URL = "postgres://postgres@127.0.0.1:5432/postgres"
+# Tests make their own databases, named after this one; the number keeps two runs on one machine apart.
+POSTGRES_URL = f"postgres://postgres@127.0.0.1:5432/folkmoot_{os.getpid()}"
 # What behaves the same on every database is not run twice.
-NO_DATABASE = ("tests/browser", "tests/llm_client")
+NO_DATABASE = ("tests/browser", "tests/llm_client", "tests/config/test_survival.py")
 
 
 def answers(address: tuple[str, int]) -> bool:
