@@ -204,7 +204,7 @@ class Grown:
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         if self.connection is None:
             self.connection = psycopg.connect(self.database, autocommit=True)
-        return self.connection.execute(query).fetchall()  # type: ignore[arg-type]
+        return self.connection.execute(query).fetchall()
 
     def page(self, path: str) -> Any:
         asked = Request(
@@ -217,7 +217,7 @@ class Grown:
 def grown(tmp_path: Path) -> Iterator[Grown]:
     name = f"test_folkmoot_{uuid4().hex[:12]}"
     with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as server:
-        server.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        server.execute(f"CREATE DATABASE {name}")
         site = Grown(tmp_path, name)
         try:
             manage(site.environment, "migrate", "--verbosity", "0")
@@ -225,7 +225,7 @@ def grown(tmp_path: Path) -> Iterator[Grown]:
             yield site
         finally:
             for database in (name, f"{name}_copy"):
-                server.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")  # type: ignore[arg-type]
+                server.execute(f"DROP DATABASE IF EXISTS {database} WITH (FORCE)")
 
 
 @pytest.mark.redis
@@ -234,12 +234,12 @@ def test_the_services_of_the_compose_file_work_and_outlive_their_worker(grown: G
     copy = f"{grown.database}_copy"
     with psycopg.connect(f"{POSTGRES}/postgres", autocommit=True) as server:
         name = grown.database.rpartition("/")[2]
-        server.execute(f"CREATE DATABASE {name}_copy TEMPLATE {name}")  # type: ignore[arg-type]
+        server.execute(f"CREATE DATABASE {name}_copy TEMPLATE {name}")
     (tmp_path / "copy_url").write_text(copy)
     elsewhere = grown.environment | {"DATABASE_URL_FILE": str(tmp_path / "copy_url")}
     manage(elsewhere, "build_graph", STUDY, "--seed", SEED, "--output", str(tmp_path / "undisturbed.json"))
     with psycopg.connect(copy) as connection:
-        undisturbed = connection.execute(SNAPSHOTS).fetchall()  # type: ignore[arg-type]
+        undisturbed = connection.execute(SNAPSHOTS).fetchall()
     assert len(undisturbed) == 2
 
     log = tmp_path / "log"
