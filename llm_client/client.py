@@ -267,10 +267,10 @@ class LLM:
             reply = yield from self._listen(asked, say)
             found = self._drive(self._settle(asked, reply, returns))
         answer, call = found
-        text, said = getattr(answer, name), "".join(given)
-        if not text.startswith(said):
+        unsaid = _unsaid(getattr(answer, name), "".join(given))
+        if unsaid is None:
             raise LLMBadAnswer("The language model took back what it had already said.", call=call)
-        yield from sentences([text[len(said) :]])
+        yield from sentences([unsaid])
         return answer, call
 
     def _listen(self, asked: Asked, heard: Callable[[Iterable[str]], Iterator[str]]) -> Generator[str, None, Reply]:
@@ -415,6 +415,25 @@ def _repair(asked: Asked, reply: Reply, problem: Unusable) -> Asked:
     )
     messages = (*asked.messages, Message("assistant", said), Message("user", wish))
     return replace(asked, messages=messages, parameters={**asked.parameters, "repair": 1})
+
+
+def _unsaid(text: str, said: str) -> str | None:
+    """Return what of the text is still to be said, or None if it does not begin with what was said. White space may
+    differ: an answer type may tidy it."""
+    place = 0
+    for char in said:
+        if _is_blank(char):
+            continue
+        while place < len(text) and _is_blank(text[place]):
+            place += 1
+        if text[place : place + 1] != char:
+            return None
+        place += 1
+    return text[place:].lstrip() if _is_blank(said[-1:]) else text[place:]
+
+
+def _is_blank(char: str) -> bool:
+    return char.isspace() or char == "\ufeff"
 
 
 def _bad_answer(problem: Unusable) -> LLMBadAnswer:

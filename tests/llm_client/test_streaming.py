@@ -2,11 +2,12 @@ import gc
 import json
 from collections.abc import Callable, Iterator
 from itertools import count, pairwise
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import AfterValidator
 
 from llm_client import LLM, LLMBadAnswer, LLMUnavailable, MemoryLedger, StreamedAnswer, sentences
 from llm_client.answers import Unusable
@@ -18,6 +19,12 @@ MakeLLM = Callable[..., LLM]
 SAID = "What a day! You said “it rained”. 😀 What did you look for then? "
 LONG = Greeting(say=SAID * 30, mood=3)
 NUMBERS = count()
+
+
+class Tidied(Greeting):
+    """A greeting whose type removes what stands round it, as the text gate does."""
+
+    say: Annotated[str, AfterValidator(lambda text: text.removeprefix("\ufeff").replace("\r\n", "\n").strip())]
 
 
 def typed(llm: LLM, name: str = "Ada") -> StreamedAnswer[Greeting]:
@@ -220,6 +227,16 @@ def test_a_repair_that_keeps_what_was_said_completes_it(llm: LLM, server: FakeMo
     streamed = typed(llm)
     assert list(streamed) == ["One. ", "Two.", " Three."]
     assert streamed.answer.mood == 3
+
+
+@pytest.mark.parametrize("say", [" One. Two.", "\n\nOne. Two.", "One. Two.\n", "One.\r\nTwo.", "\ufeffOne. Two."])
+def test_white_space_that_the_type_tidies_away_takes_nothing_back(
+    llm: LLM, server: FakeModelServer, say: str
+) -> None:
+    server.answer_in_turn({"say": say, "mood": 3})
+    streamed = llm.ask_streaming(PROMPT, {"name": "Ada", "number": 1}, returns=Tidied, purpose="greet")
+    assert "".join(streamed).split() == ["One.", "Two."] or say.startswith("\ufeff")
+    assert streamed.answer.say.split() == ["One.", "Two."]
 
 
 @pytest.mark.parametrize("bad", ["Hello!", "", '{"say": "', Answer('{"say": "Hi, I am', finish="length")])
