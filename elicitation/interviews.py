@@ -88,7 +88,7 @@ def begin_interview(participant: Participant, question: Question, *, llm: LLM | 
     Raises ValidationError for another study's question, and Problem if the study takes no answers.
     """
     must_be_open(participant)
-    if question.study_id != participant.study_id:
+    if question.study_id != participant.study_id or question.is_archived:
         raise ValidationError({"question": _("Please choose one of this study's questions.")})
     settings = settings_of(participant.study)
     with_model = llm is not None and settings.interviewer == "model" and consent_of(participant).uses_model
@@ -135,7 +135,7 @@ def as_text(talk: list[Turn]) -> str:
     so that nobody can write one for someone else."""
     names = {Turn.Role.PERSON: "person", Turn.Role.GUIDE: "interviewer"}
     said = ((f"[{turn.number}] {names[Turn.Role(turn.role)]}: ", turn.text or "(skipped)") for turn in talk)
-    return "\n".join(head + text.replace("\n", "\n    ") for head, text in said)
+    return "\n".join(head + "\n    ".join(text.splitlines()) for head, text in said)
 
 
 def answers_of(talk: list[Turn]) -> list[guide.Answer]:
@@ -211,16 +211,19 @@ def last_said(interview: Interview) -> Turn:
 def reply_to(interview: Interview, turn: Turn, *, llm: LLM | None) -> Iterator[Event]:
     """Yield Saved, then the reply to a committed turn sentence by sentence, then the Exchange.
 
-    A reply that is there is given again. Raises the model's errors, and Conflict if the turn was replaced meanwhile.
+    A reply that is there is given again. Raises the model's errors, Problem if no answers are taken, and Conflict if the
+    turn was replaced meanwhile or the talk has ended without a reply to it.
     """
     yield Saved(turn)
     interview.refresh_from_db()
     talk = transcript(interview)
-    place = _place(talk, turn)
-    if place + 1 < len(talk):
-        yield Sentence(talk[place + 1].text)
-        yield Exchange(turn, talk[place + 1], interview.state != Interview.State.TALKING)
+    if given := _reply_in(talk, turn):
+        yield Sentence(given.text)
+        yield Exchange(turn, given, interview.state != Interview.State.TALKING)
         return
+    must_be_open(interview.participant)
+    if interview.state != Interview.State.TALKING:
+        raise _ended()
     reply, call = None, None
     if interview.mode == Interview.Mode.MODEL and llm is not None and answers_left(interview):
         try:
@@ -303,16 +306,21 @@ def _must_take_more(interview: Interview, *, reopen: bool) -> None:
     if reopen and now.state == Interview.State.ENOUGH and not ValuesCard.objects.filter(interview=interview).exists():
         Interview.objects.filter(id=interview.id).update(state=Interview.State.TALKING, ended_at=None)
     elif now.state != Interview.State.TALKING:
-        raise Conflict(_("This talk has ended"), _("Your card comes next."))
+        raise _ended()
     if interview.turns.filter(role=Turn.Role.PERSON).count() >= interview.turn_budget + MOST_CHANGES:
         raise Conflict(_("This talk was changed very often"), _("Please go on to your card; you can change it too."))
 
 
-def _place(talk: list[Turn], turn: Turn) -> int:
+def _ended() -> Conflict:
+    return Conflict(_("This talk has ended"), _("Your card comes next."))
+
+
+def _reply_in(talk: list[Turn], turn: Turn) -> Turn | None:
+    """Return the first reply after a turn. Between the two may stand what the person said in another window meanwhile."""
     place = next((i for i, known in enumerate(talk) if known.id == turn.id), None)
     if place is None:
         raise Conflict(_("This answer was changed in another window"), _("Reload to see it."))
-    return place
+    return next((later for later in talk[place + 1 :] if later.role == Turn.Role.GUIDE), None)
 
 
 def _ask_guide(interview: Interview, talk: list[Turn]) -> guide.Reply:
@@ -350,12 +358,17 @@ def _ask_model(interview: Interview, talk: list[Turn], llm: LLM) -> Generator[Se
         yield Sentence(sentence.strip())
     answer: NextTurn = stream.answer
     said.append(answer.say)
-    if answer.worry and not said[1:] and not _needs_eye_already(interview):
+    if answer.worry and not any(help_text in text for text in [*said, *(turn.text for turn in talk)]):
         needs_eye(interview.participant, _("The interviewing model thought that someone may be in danger."))
         said.append(help_text)
         yield Sentence(help_text)
     told = sum(bool(a.text) for a in answers_of(talk))
     is_enough = answer.next == "draft" and told >= LEAST_ANSWERS
+    if answer.next == "draft" and not is_enough:
+        # the model took its leave where no card can be made yet: nobody is left without a question
+        guided = _ask_guide(interview, talk)
+        yield Sentence(guided.text)
+        return guided._replace(text="\n\n".join([*said, guided.text])), stream.call
     stage = max(interview.stage, answer.stage, key=guide.STAGES.index)  # a talk goes forward, whatever the model says
     return guide.Reply("" if is_enough else stage, "\n\n".join(said)), stream.call
 
@@ -365,10 +378,6 @@ def _is_first_danger(interview: Interview) -> bool:
     return bool(said) and guide.is_first_danger(said, language=interview.participant.study.language)
 
 
-def _needs_eye_already(interview: Interview) -> bool:
-    return Participant.objects.filter(id=interview.participant_id).exclude(needs_eye="").exists()
-
-
 def _store_reply(interview: Interview, turn: Turn, reply: guide.Reply, call: Any) -> Exchange:
     """Store one reply to a turn; whoever comes second finds the first one's."""
     for attempt in range(_TRIES):
@@ -376,10 +385,8 @@ def _store_reply(interview: Interview, turn: Turn, reply: guide.Reply, call: Any
             with transaction.atomic():
                 hold(interview.participant)
                 Interview.objects.select_for_update().get(id=interview.id)
-                talk = transcript(interview)
-                place = _place(talk, turn)
-                if place + 1 < len(talk):
-                    stored = talk[place + 1]
+                if given := _reply_in(transcript(interview), turn):
+                    stored = given
                     break
                 stored = Turn.objects.create(
                     interview=interview,

@@ -275,6 +275,48 @@ def test_a_model_cannot_end_a_talk_of_one_answer(model_talk: Interview) -> None:
     assert exchange.is_enough
 
 
+def test_a_model_that_takes_its_leave_too_early_leaves_nobody_without_a_question(model_talk: Interview) -> None:
+    events = interviews.reply_to(
+        model_talk, interviews.say(model_talk, STORY), llm=model(asks("Thank you.", next="draft"))
+    )
+    told = list(events)
+    exchange = told[-1]
+    assert isinstance(exchange, interviews.Exchange) and exchange.reply.text.endswith("?")
+    assert [event.text for event in told if isinstance(event, Sentence)] == exchange.reply.text.split("\n\n")
+
+
+@pytest.mark.parametrize("say", [" And then?", "And then?\n", "\ufeffAnd then?", "A sad story.\r\nAnd then?"])
+def test_white_space_in_a_models_words_is_no_failure(model_talk: Interview, say: str) -> None:
+    answer = {"say": say, "stage": "mattered", "next": "ask", "worry": False}
+    assert interviews.add_turn(model_talk, STORY, llm=model(answer)).reply.text.endswith("And then?")
+
+
+def test_what_is_said_in_another_window_meanwhile_is_no_reply(model_talk: Interview) -> None:
+    first, second = interviews.say(model_talk, STORY), interviews.say(model_talk, "and his eyes")
+    reply = interviews.last_of(interviews.reply_to(model_talk, first, llm=model(asks("What else?")))).reply
+    assert (reply.role, reply.text) == ("guide", "What else?")
+    assert interviews.last_of(interviews.reply_to(model_talk, second, llm=model())).reply == reply
+
+
+def test_once_a_talk_has_ended_or_the_study_is_paused_no_model_is_asked(model_talk: Interview) -> None:
+    turn = interviews.say(model_talk, STORY)
+    Study.objects.update(state="paused")
+    with pytest.raises(Problem, match="safe"):
+        interviews.last_of(interviews.reply_to(model_talk, turn, llm=model()))
+    Study.objects.update(state="open")
+    interviews.end_talk(model_talk)
+    with pytest.raises(Conflict, match="card"):
+        interviews.answer_last(model_talk, llm=model())
+
+
+def test_a_question_that_is_no_longer_asked_cannot_be_talked_about(
+    participant: Participant, question: Question
+) -> None:
+    question.is_archived = True
+    with pytest.raises(ValidationError):
+        interviews.begin_interview(participant, question, llm=None)
+
+
 def test_at_the_end_of_the_budget_no_model_is_asked(model_talk: Interview) -> None:
     Interview.objects.update(turn_budget=1)
     model_talk.refresh_from_db()
@@ -294,6 +336,12 @@ def test_a_model_that_worries_brings_help_once(model_talk: Interview) -> None:
     again = interviews.add_turn(model_talk, "Very bad.", llm=model(asks("And then?", worry=True)))
     assert "emergency number" in first.reply.text and "emergency number" not in again.reply.text
     assert "model thought" in Participant.objects.get(id=model_talk.participant_id).needs_eye
+
+
+def test_a_model_that_worries_brings_help_whatever_else_the_team_should_look_at(model_talk: Interview) -> None:
+    Participant.objects.update(needs_eye="Someone should look at the card.")
+    exchange = interviews.add_turn(model_talk, "I have nobody left.", llm=model(asks("That is a lot.", worry=True)))
+    assert "emergency number" in exchange.reply.text
 
 
 def test_a_model_text_that_cannot_be_stored_is_a_bad_answer(model_talk: Interview) -> None:
