@@ -62,14 +62,21 @@ class CardDraft(BaseModel):
 
     title: ModelText = Field(min_length=1, max_length=80)
     description: ModelText = Field(max_length=500)
+    policies: list[PolicyDraft] = Field(max_length=7)
+
+
+class RevisedCard(CardDraft):
+    """A model's new version of a card; one without lines could not be confirmed."""
+
     policies: list[PolicyDraft] = Field(min_length=1, max_length=7)
 
 
 def articulate_card(interview: Interview, *, llm: LLM | None) -> ValuesCard:
     """Draft the interview's card, or return the one there is.
 
-    A model writes it where the talk was with one; else it is put together from the person's own words. Raises Conflict if
-    the person has said nothing, Problem if the study takes no answers, and the model's errors; nothing is stored then.
+    A model writes it where the talk was with one; else, and where the model finds no line to write, it is put together from
+    the person's own words. Raises Conflict if the person has said nothing, Problem if the study takes no answers, and the
+    model's errors; nothing is stored then.
     """
     if card := ValuesCard.objects.filter(interview=interview).first():
         return card
@@ -152,7 +159,7 @@ def revise_card(card: ValuesCard, wish: str, *, llm: LLM | None, revision: int |
             "talk": as_text(talk),
             "wish": f"[{turn.number}] {wish}",
         },
-        returns=CardDraft,
+        returns=RevisedCard,
         purpose="revise_card",
         subject=participant.subject,
     )
@@ -199,7 +206,7 @@ def _owner(card: ValuesCard) -> Participant:
     return card.participant
 
 
-def _drafted_by_model(interview: Interview, llm: LLM) -> dict[str, Any]:
+def _drafted_by_model(interview: Interview, llm: LLM) -> dict[str, Any] | None:
     draft, call = llm.ask(
         load_prompt(PROMPTS / "articulate_card.md"),
         {"question": interview.question.text, "talk": as_text(transcript(interview))},
@@ -207,6 +214,8 @@ def _drafted_by_model(interview: Interview, llm: LLM) -> dict[str, Any]:
         purpose="articulate_card",
         subject=interview.participant.subject,
     )
+    if not draft.policies:
+        return None
     return _checked(draft, own_words(interview)) | {"origin": ValuesCard.Origin.MODEL, "llm_call": call}
 
 
@@ -221,9 +230,12 @@ def _drafted_from_words(interview: Interview) -> dict[str, Any]:
 
 
 def _checked(draft: CardDraft, said: Mapping[int, str]) -> dict[str, Any]:
-    """Return the fields of a model's draft, with only those quotes that the person really said, as they said them."""
-    policies = []
+    """Return the fields of a model's draft, with only those quotes that the person really said, as they said them. Of lines
+    that are the same the first stays, as when a person writes them."""
+    policies: list[dict[str, Any]] = []
     for policy in draft.policies:
+        if any(policy.text == known["text"] for known in policies):
+            continue
         found = [own_quote(quote.text, said, turn=quote.turn) for quote in policy.quotes]
         kept = dict.fromkeys(quote for quote in found if quote is not None)
         policies.append({"text": policy.text, "quotes": [quote._asdict() for quote in kept]})

@@ -117,6 +117,16 @@ def test_when_the_budget_is_spent_the_card_is_of_own_words(model_talk: Interview
     assert cards.articulate_card(model_talk, llm=model(LLMBudgetReached())).origin == "guide"
 
 
+def test_a_model_that_finds_no_line_invents_none(model_talk: Interview) -> None:
+    card = cards.articulate_card(model_talk, llm=model({"title": "None", "description": "", "policies": []}))
+    assert card.origin == "guide" and card.policies
+
+
+def test_a_line_that_a_model_writes_twice_is_one_line(model_talk: Interview) -> None:
+    twice = DRAFT.model_copy(update={"policies": [*DRAFT.policies, DRAFT.policies[0]]})
+    assert len(cards.articulate_card(model_talk, llm=model(twice)).policies) == 3
+
+
 def test_drafting_twice_gives_the_same_card(card: ValuesCard, talk: Interview) -> None:
     assert cards.articulate_card(talk, llm=None) == card
     assert card.revisions.count() == 1
@@ -205,6 +215,15 @@ def test_a_wish_is_kept_and_a_failing_model_changes_nothing(model_talk: Intervie
     card.refresh_from_db()
     assert card.revision == 1
     assert [turn.text for turn in model_talk.turns.filter(stage="card")] == ["Less about cars."]
+
+
+def test_a_model_may_not_empty_a_card(model_talk: Interview) -> None:
+    card = cards.articulate_card(model_talk, llm=model(DRAFT))
+    empty = {"title": "Letting go", "description": "", "policies": []}
+    with pytest.raises(LLMBadAnswer):
+        cards.revise_card(card, "Away with all of it.", llm=model(empty, empty))
+    card.refresh_from_db()
+    assert len(card.policies) == 3
 
 
 def test_a_card_without_a_model_is_changed_by_hand_only(card: ValuesCard) -> None:
