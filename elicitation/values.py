@@ -1,20 +1,20 @@
 """Canonical values: every confirmed card starts as a value of its own; deduplication runs bring equal ones together."""
 
-from uuid import UUID
+from collections import Counter
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from core.numbers import next_number
 from elicitation import deduplication
-from elicitation.models import CanonicalValue, Participant, Study, ValueMember, ValuesCard
+from elicitation.models import CanonicalValue, DrawItem, Participant, Study, ValueMember, ValuesCard
 
 
 def adopt_card(card: ValuesCard) -> CanonicalValue:
     """Make a confirmed card a value that others can judge, or bring its value up to date after an edit.
 
-    The value of a card that nobody has judged yet follows the card's text; one that has been judged stays as it was
-    shown, and the changed card becomes a value of its own.
+    The value of a card that was shown to nobody yet follows the card's text; one that was shown to someone stays as they
+    saw it, and the changed card becomes a value of its own.
     """
     with transaction.atomic():
         run = deduplication.active_run(card.study)
@@ -29,7 +29,7 @@ def adopt_card(card: ValuesCard) -> CanonicalValue:
             value = member.value
             if all(getattr(value, name) == text for name, text in texts.items()):
                 return value
-            if value.members.filter(run=run).count() == 1 and not _was_judged(value):
+            if value.members.filter(run=run).count() == 1 and not _was_shown(value):
                 CanonicalValue.objects.filter(id=value.id).update(**texts)
                 value.refresh_from_db()
                 return value
@@ -40,8 +40,10 @@ def adopt_card(card: ValuesCard) -> CanonicalValue:
         return value
 
 
-def _was_judged(value: CanonicalValue) -> bool:
-    return value.votes_from.exists() or value.votes_to.exists() or value.endorsements.exists()
+def _was_shown(value: CanonicalValue) -> bool:
+    in_a_story = DrawItem.objects.filter(Q(story__from_value=value) | Q(story__to_value=value))
+    imported = value.votes_from.exists() or value.votes_to.exists() or value.endorsements.exists()
+    return imported or value.exposures.exists() or in_a_story.exists()
 
 
 def own_value(participant: Participant) -> CanonicalValue | None:
@@ -66,8 +68,6 @@ def holders(study: Study) -> dict[int, int]:
     """Return how many counted people hold each value (by its id), through the active run."""
     projection = deduplication.projection(study)
     counted = Participant.objects.counted(study)
-    members = ValueMember.objects.filter(run__study=study, run__is_active=True, card__participant__in=counted)
-    people: dict[int, set[UUID | None]] = {}
-    for value, person in members.values_list("value_id", "card__participant_id"):
-        people.setdefault(projection.get(value, value), set()).add(person)
-    return {value: len(held_by) for value, held_by in people.items()}
+    held = ValueMember.objects.filter(run__study=study, run__is_active=True, card__participant__in=counted)
+    pairs = {(projection.get(value, value), who) for value, who in held.values_list("value_id", "card__participant")}
+    return dict(Counter(value for value, _who in pairs))

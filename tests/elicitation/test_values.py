@@ -1,10 +1,10 @@
-"""Canonical values: a confirmed card is a value of its own, which follows the card until someone has judged it."""
+"""Canonical values: a confirmed card is a value of its own, which follows the card until someone was shown it."""
 
 import pytest
 
-from elicitation import deduplication, values
-from elicitation.models import CanonicalValue, Endorsement, Participant, Study
-from tests.people import card_of, join, value_in
+from elicitation import deduplication, draws, picks, values
+from elicitation.models import CanonicalValue, Context, Draw, Endorsement, Participant, Study
+from tests.people import card_of, join, story_between, value_in
 
 pytestmark = pytest.mark.django_db
 
@@ -16,7 +16,7 @@ def test_a_confirmed_card_becomes_a_value(participant: Participant) -> None:
     assert values.own_value(participant) == value and values.adopt_card(card) == value
 
 
-def test_until_it_is_judged_a_value_follows_its_card(participant: Participant) -> None:
+def test_until_it_is_shown_a_value_follows_its_card(participant: Participant) -> None:
     card = card_of(participant)
     card.title = "Another name"
     card.save()
@@ -36,6 +36,21 @@ def test_once_it_is_judged_a_value_stays_and_the_changed_card_is_a_new_one(
     judged.refresh_from_db()
     assert judged.title == "Letting go together" and fresh != judged
     assert values.own_value(participant) == fresh
+
+
+@pytest.mark.parametrize("kind", Draw.Kind.values)
+def test_what_someone_was_shown_does_not_change_before_they_judge_it(
+    participant: Participant, other_participant: Participant, context: Context, kind: str
+) -> None:
+    card = card_of(participant)
+    shown = CanonicalValue.objects.get()
+    story_between(participant.study, shown, value_in(participant.study), context)
+    (picks.draw_values if kind == Draw.Kind.PICKS else draws.draw_stories)(other_participant)
+    card.title = "Another name"
+    card.save()
+    assert values.adopt_card(card) != shown
+    shown.refresh_from_db()
+    assert shown.title == "Letting go together"
 
 
 def test_someone_without_a_confirmed_card_holds_no_value(participant: Participant) -> None:
@@ -59,9 +74,9 @@ def test_holders_are_counted_through_merges_and_without_previews(study: Study) -
     assert values.holders(study) == {one.id: 2}
 
 
-def test_who_holds_two_values_that_were_merged_is_one_holder(study: Study) -> None:
-    person = join(study)
-    card_of(person, title="First card")
-    card_of(person, title="Second card")
-    deduplication.merge(study, list(CanonicalValue.objects.all()))
-    assert list(values.holders(study).values()) == [1]
+def test_someone_whose_two_cards_are_merged_is_one_holder(study: Study, participant: Participant) -> None:
+    card_of(participant, title="One")
+    card_of(participant, title="Two")
+    one, two = CanonicalValue.objects.order_by("number")
+    deduplication.merge(study, [one, two])
+    assert values.holders(study) == {one.id: 1}
