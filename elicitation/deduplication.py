@@ -24,7 +24,7 @@ from elicitation.models import (
     ValueProjection,
 )
 from elicitation.study_settings import settings_of
-from llm_client import LLM, LLMError, Request, load_prompt
+from llm_client import LLM, LLMBadAnswer, LLMError, Request, load_prompt
 
 
 class SameValue(BaseModel):
@@ -76,8 +76,9 @@ def text_of(value: CanonicalValue) -> str:
 def propose(study: Study, *, llm: LLM | None = None) -> DeduplicationRun:
     """Look for nearly equal values and store them as candidates of the active run. Nothing is merged yet.
 
-    With a model each near pair is judged, and its reason kept. Raises the model's errors; nothing is stored then.
-    Asking again adds only pairs that were not proposed before.
+    With a model each near pair is judged, and its reason kept. A pair about which the model gave no usable answer waits for
+    a person's judgement alone. Raises the model's other errors, keeping the pairs that it did judge. Asking again adds only
+    pairs that were not proposed before.
     """
     from elicitation.values import counted_values
 
@@ -86,7 +87,11 @@ def propose(study: Study, *, llm: LLM | None = None) -> DeduplicationRun:
     run = active_run(study)
     known = set(MergeCandidate.objects.filter(run__study=study).values_list("first_id", "second_id"))
     fresh = [c for c in near if (values[c.first].id, values[c.second].id) not in known]
-    judged = judge([(values[c.first], values[c.second]) for c in fresh], study, llm) if llm is not None else {}
+    reasons: dict[tuple[int, int], str] = {}
+    error = None
+    if llm is not None:
+        reasons, error = judge([(values[c.first], values[c.second]) for c in fresh], llm)
+        fresh = [c for c in fresh if (values[c.first].id, values[c.second].id) in reasons]
     with transaction.atomic():
         MergeCandidate.objects.bulk_create(
             [
@@ -95,25 +100,24 @@ def propose(study: Study, *, llm: LLM | None = None) -> DeduplicationRun:
                     first=values[c.first],
                     second=values[c.second],
                     similarity=c.similarity,
-                    reason=_reason(judged.get((values[c.first].id, values[c.second].id))),
+                    reason=reasons.get((values[c.first].id, values[c.second].id), ""),
                 )
                 for c in fresh
             ],
             ignore_conflicts=True,
         )
+    if error is not None:
+        raise error
     return run
 
 
-def _reason(answer: SameValue | None) -> str:
-    if answer is None:
-        return ""
-    return ("Same: " if answer.is_same else "Different: ") + answer.reason
-
-
 def judge(
-    pairs: list[tuple[CanonicalValue, CanonicalValue]], study: Study, llm: LLM
-) -> dict[tuple[int, int], SameValue]:
-    """Ask the model about each pair. A pair it could not be asked about raises: an outage is never "different"."""
+    pairs: list[tuple[CanonicalValue, CanonicalValue]], llm: LLM
+) -> tuple[dict[tuple[int, int], str], LLMError | None]:
+    """Ask the model about each pair; return what it says of them, and the error that ended its work, if one did.
+
+    A pair that it could not be asked about is not among the answers: an outage is never "different".
+    """
     prompt = load_prompt(Path(__file__).parent / "prompts" / "same_value.md")
     requests = [
         Request(
@@ -124,12 +128,16 @@ def judge(
         )
         for first, second in pairs
     ]
-    found = {}
+    found: dict[tuple[int, int], str] = {}
+    error = None
     for (first, second), answer in zip(pairs, llm.ask_many(requests), strict=True):
-        if isinstance(answer, LLMError):
-            raise answer
-        found[first.id, second.id] = answer
-    return found
+        if isinstance(answer, LLMBadAnswer):
+            found[first.id, second.id] = "The model gave no usable answer about these two."
+        elif isinstance(answer, LLMError):
+            error = answer
+        else:
+            found[first.id, second.id] = ("Same: " if answer.is_same else "Different: ") + answer.reason
+    return found, error
 
 
 def waiting(study: Study) -> list[MergeCandidate]:

@@ -57,6 +57,19 @@ def test_an_outage_is_never_different(study: Study, pair: list[CanonicalValue]) 
     assert not MergeCandidate.objects.exists()
 
 
+def test_an_outage_keeps_the_pairs_that_were_judged(study: Study, pair: list[CanonicalValue]) -> None:
+    value_in(study, title="Letting go", policies=pair[0].policies)
+    with pytest.raises(LLMUnavailable):
+        deduplication.propose(study, llm=FakeLLM([SAME, LLMUnavailable("down"), LLMUnavailable("down")]))
+    assert MergeCandidate.objects.get().reason.startswith("Same: ")
+    assert deduplication.propose(study, llm=FakeLLM([SAME, SAME])).candidates.count() == 3
+
+
+def test_a_pair_that_the_model_cannot_judge_waits_for_a_person(study: Study, pair: list[CanonicalValue]) -> None:
+    deduplication.propose(study, llm=FakeLLM(["I'd rather not.", "No."]))
+    assert MergeCandidate.objects.get().reason == "The model gave no usable answer about these two."
+
+
 def test_merging_counts_the_smaller_value_as_the_larger(study: Study, pair: list[CanonicalValue]) -> None:
     for _person in range(2):
         card_of(join(study), title="Held by two")

@@ -230,9 +230,7 @@ def test_a_repair_that_keeps_what_was_said_completes_it(llm: LLM, server: FakeMo
 
 
 @pytest.mark.parametrize("say", [" One. Two.", "\n\nOne. Two.", "One. Two.\n", "One.\r\nTwo.", "\ufeffOne. Two."])
-def test_white_space_that_the_type_tidies_away_takes_nothing_back(
-    llm: LLM, server: FakeModelServer, say: str
-) -> None:
+def test_white_space_that_the_type_tidies_away_takes_nothing_back(llm: LLM, server: FakeModelServer, say: str) -> None:
     server.answer_in_turn({"say": say, "mood": 3})
     streamed = llm.ask_streaming(PROMPT, {"name": "Ada", "number": 1}, returns=Tidied, purpose="greet")
     assert "".join(streamed).split() == ["One.", "Two."] or say.startswith("\ufeff")
