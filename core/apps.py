@@ -8,6 +8,6 @@ class CoreConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from core import append_only
+        from core import append_only, checks  # noqa: F401  the checks register themselves
 
         append_only.watch_connections()

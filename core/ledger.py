@@ -4,7 +4,7 @@
 """
 
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +14,8 @@ from django.db.models import QuerySet, Sum
 
 from core.models import LLMCall
 from llm_client import LLM, Call, LLMSettings
+
+PATIENCE = 75.0  # seconds that a person waits for a model before they are told, and offered other ways
 
 # Rooms to the right tell whether the one a call is about took everything back, perhaps while the model was asked; within the
 # transaction they also keep that person from leaving until it ends.
@@ -56,6 +58,7 @@ class DatabaseLedger:
             attempts=call.attempts,
             tokens_in=call.tokens_in,
             tokens_out=call.tokens_out,
+            tokens_estimated=call.tokens_estimated,
             cost=call.cost,
             latency_ms=call.latency_ms,
             raw_text=call.raw_text,
@@ -78,20 +81,35 @@ def model_is_configured() -> bool:
 
 
 @lru_cache
-def _settings() -> LLMSettings:
+def model_settings() -> LLMSettings:
+    """Return how the model is asked. Raises ValueError, with what to mend, where the environment says what cannot work."""
     return LLMSettings(
         base_url=settings.LLM_BASE_URL,
         api_key=settings.LLM_API_KEY,
         model=settings.LLM_MODEL,
         provider=settings.LLM_PROVIDER,
-        budget=Decimal(settings.LLM_BUDGET) if settings.LLM_BUDGET else None,
-        price_in=Decimal(settings.LLM_PRICE_IN) if settings.LLM_PRICE_IN else None,
-        price_out=Decimal(settings.LLM_PRICE_OUT) if settings.LLM_PRICE_OUT else None,
+        budget=_money("FOLKMOOT_LLM_BUDGET", settings.LLM_BUDGET),
+        price_in=_money("FOLKMOOT_LLM_PRICE_IN", settings.LLM_PRICE_IN),
+        price_out=_money("FOLKMOOT_LLM_PRICE_OUT", settings.LLM_PRICE_OUT),
     )
 
 
-def llm_for(owner: Any = None) -> LLM | None:
-    """Return the model, with its calls entered under the study or dataset `owner`; None if none is configured."""
+def _money(name: str, written: str) -> Decimal | None:
+    try:
+        amount = Decimal(written) if written else None
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if amount is not None and not (amount.is_finite() and amount >= 0):
+        raise ValueError(f"{name} must be a number, such as 20 or 0.15, not {written!r}")
+    return amount
+
+
+def llm_for(owner: Any = None, *, patience: float | None = PATIENCE) -> LLM | None:
+    """Return the model, with its calls entered under the study or dataset `owner`; None if none is configured.
+
+    A person waits for what a page or an endpoint asks; a job passes None for `patience`, and takes its time.
+    """
     if not model_is_configured():
         return None
-    return LLM(_settings(), ledger=DatabaseLedger(owner.scope_key if owner is not None else ""))
+    ledger = DatabaseLedger(owner.scope_key if owner is not None else "")
+    return LLM(model_settings(), ledger=ledger, patience=patience)

@@ -185,6 +185,9 @@ class LLMCall(models.Model):
     attempts = models.PositiveSmallIntegerField(default=1)
     tokens_in = models.PositiveIntegerField(default=0)
     tokens_out = models.PositiveIntegerField(default=0)
+    tokens_estimated = models.BooleanField(
+        default=False, help_text="The provider counted none: four characters make one"
+    )
     cost = models.DecimalField(max_digits=12, decimal_places=6, default=0)
     latency_ms = models.PositiveIntegerField(default=0)
     raw_text = models.TextField(blank=True)

@@ -17,7 +17,7 @@ def propose_merges(job: Lease) -> dict[str, Any]:
     """Look for nearly equal values, for review. Safe to run twice: a pair is proposed once."""
     study = Study.objects.get(id=job.inputs["study"])
     with asking_a_model():
-        run = deduplication.propose(study, llm=llm_for(study))
+        run = deduplication.propose(study, llm=llm_for(study, patience=None))
     return {"waiting": run.candidates.filter(decision="").count()}
 
 
@@ -26,7 +26,7 @@ def propose_stories(job: Lease) -> dict[str, Any]:
     """Propose stories to judge, for review. Safe to run twice: a pair gets one story in a context."""
     study = Study.objects.get(id=job.inputs["study"])
     with asking_a_model():
-        stories.propose_stories(study, llm=llm_for(study), progress=job.progress)
+        stories.propose_stories(study, llm=llm_for(study, patience=None), progress=job.progress)
     return {"waiting": study.stories.filter(state=UpgradeStory.State.PROPOSED).count()}
 
 

@@ -80,12 +80,16 @@ class LLM:
     """Asks the model that the settings name. Every call is recorded in the ledger, and answers are found there again.
 
     Costs nothing to make and may be used from any thread: all share one connection pool per process and settings.
+    `patience` is for calls that a person waits for: the most seconds that one may take, with all its attempts.
     `sleep` is for tests: an asynchronous function of the seconds to wait between attempts.
     """
 
-    def __init__(self, settings: LLMSettings, *, ledger: Ledger, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(
+        self, settings: LLMSettings, *, ledger: Ledger, patience: float | None = None, sleep: Sleep = asyncio.sleep
+    ) -> None:
         self.settings = settings
         self.ledger = ledger
+        self.patience = patience
         self._sleep = sleep
 
     def ask(
@@ -204,7 +208,7 @@ class LLM:
     # What follows is one call, step by step. All but what goes over the network happens in the thread that asks.
 
     def _send(self, asked: Asked, on_piece: OnPiece | None = None) -> Future[Reply]:
-        return line_to(self.settings, self._sleep).send(asked.messages, asked.schema, on_piece)
+        return line_to(self.settings, self._sleep).send(asked.messages, asked.schema, on_piece, self.patience)
 
     def _drive(self, exchange: Exchange[A]) -> tuple[A, Any]:
         try:

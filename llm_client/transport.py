@@ -122,39 +122,60 @@ class Line:
         self._asks_for_usage = True
 
     def send(
-        self, messages: tuple[Message, ...], schema: dict[str, Any] | None, on_piece: OnPiece | None = None
+        self,
+        messages: tuple[Message, ...],
+        schema: dict[str, Any] | None,
+        on_piece: OnPiece | None = None,
+        patience: float | None = None,
     ) -> Future[Reply]:
-        """Ask, and return the reply to come. With `on_piece` the answer is streamed to it, from another thread."""
-        return asyncio.run_coroutine_threadsafe(self._send(messages, schema, on_piece), self._loop)
+        """Ask, and return the reply to come. With `on_piece` the answer is streamed to it, from another thread.
+
+        `patience` is how many seconds it may take with all attempts and waits, where someone sits before the screen.
+        """
+        return asyncio.run_coroutine_threadsafe(self._send(messages, schema, on_piece, patience), self._loop)
 
     async def _send(
-        self, messages: tuple[Message, ...], schema: dict[str, Any] | None, on_piece: OnPiece | None
+        self,
+        messages: tuple[Message, ...],
+        schema: dict[str, Any] | None,
+        on_piece: OnPiece | None,
+        patience: float | None,
     ) -> Reply:
         body = self._provider.body(self._settings, messages, schema, stream=on_piece is not None)
-        async with self._free:
-            started = time.monotonic()
-            reply = await self._persist(body, on_piece)
-            reply.latency_ms = int((time.monotonic() - started) * 1000)
-            return reply
+        started = time.monotonic()
+        until = math.inf if patience is None else started + patience
+        reply = Reply(Gathered(), attempts=0)
+        try:
+            async with asyncio.timeout(patience), self._free:
+                started = time.monotonic()
+                await self._persist(reply, body, on_piece, until)
+        except TimeoutError:
+            reply.error = reply.error or LLMUnavailable(
+                f"The language model did not answer within {patience:g} seconds."
+            )
+        reply.latency_ms = int((time.monotonic() - started) * 1000)
+        return reply
 
-    async def _persist(self, body: dict[str, Any], on_piece: OnPiece | None) -> Reply:
-        """Try until there is an answer, an error that will not pass, or no attempt left."""
-        attempt = 0
+    async def _persist(self, reply: Reply, body: dict[str, Any], on_piece: OnPiece | None, until: float) -> None:
+        """Try until there is an answer, an error that will not pass, no attempt left, or no time for another."""
         while True:
-            attempt += 1
+            if self._paused_until >= until:
+                reply.error = reply.error or LLMUnavailable("The language model's address is asked too often.")
+                return
             await self._wait_for_pause()
-            gathered = Gathered()
+            gathered = reply.gathered = Gathered()
+            reply.attempts += 1
+            reply.error = None
             try:
                 await self._attempt(body, gathered, on_piece)
-                return Reply(gathered, attempts=attempt)
+                return
             except LLMError as error:
-                fault = error
-            reply = Reply(gathered, fault, attempt)
+                fault = reply.error = error
             if not isinstance(fault, LLMUnavailable):
-                return reply
+                return
             wait = fault.retry_after
             if wait is None:
-                wait = FIRST_WAIT * 2 ** (attempt - 1) * random.uniform(0.75, 1.25)  # noqa: S311  only spreads callers
+                wait = FIRST_WAIT * 2 ** (reply.attempts - 1) * random.uniform(0.75, 1.25)  # noqa: S311  only spreads callers
             if fault.status == 429 or fault.retry_after is not None:
                 self._paused_until = max(self._paused_until, time.monotonic() + wait)
                 wait = 0.0
@@ -162,8 +183,10 @@ class Line:
                 # some servers refuse to be asked for a token count in a stream
                 self._asks_for_usage, fault.temporary, wait = False, True, 0.0
             has_begun = on_piece is not None and any(gathered.pieces)
-            if has_begun or not fault.temporary or attempt >= self._settings.max_attempts:
-                return reply
+            if has_begun or not fault.temporary or reply.attempts >= self._settings.max_attempts:
+                return
+            if time.monotonic() + wait >= until:
+                return
             if wait:
                 await self._sleep(wait)
 

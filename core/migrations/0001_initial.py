@@ -120,6 +120,7 @@ class Migration(migrations.Migration):
                 ('attempts', models.PositiveSmallIntegerField(default=1)),
                 ('tokens_in', models.PositiveIntegerField(default=0)),
                 ('tokens_out', models.PositiveIntegerField(default=0)),
+                ('tokens_estimated', models.BooleanField(default=False, help_text='The provider counted none: four characters make one')),
                 ('cost', models.DecimalField(decimal_places=6, default=0, max_digits=12)),
                 ('latency_ms', models.PositiveIntegerField(default=0)),
                 ('raw_text', models.TextField(blank=True)),

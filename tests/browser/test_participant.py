@@ -51,9 +51,9 @@ def model(settings: LazySettings) -> Iterator[FakeModelServer]:
     """A language model that asks back and, when it is time, writes a card. Some quotes of it were never said."""
     with FakeModelServer(answer_as_a_guide) as server:
         settings.LLM_BASE_URL, settings.LLM_MODEL, settings.LLM_API_KEY = server.url, "fake", ""
-        ledger._settings.cache_clear()
+        ledger.model_settings.cache_clear()
         yield server
-    ledger._settings.cache_clear()
+    ledger.model_settings.cache_clear()
 
 
 def answer_as_a_guide(body: dict[str, Any]) -> CardDraft | NextTurn:

@@ -125,7 +125,7 @@ def test_every_fault_of_the_connection_is_an_outage(kind: type[Exception]) -> No
         settings = LLMSettings(base_url="http://model.invalid", model="small")
         line = Line(settings, Waits(), asyncio.get_running_loop())
         line._clients, line._busy = [httpx.AsyncClient(transport=Broken())], [0]
-        return (await line._persist({}, None)).error
+        return (await line._send((), None, None, None)).error
 
     assert isinstance(asyncio.run(attempt()), LLMUnavailable)
 
@@ -246,6 +246,40 @@ def test_the_reason_holds_nothing_of_what_the_server_said(llm: LLM, server: Fake
     fault = fault_of(llm)
     assert "secret" not in str(fault)
     assert "secret" in fault.detail
+
+
+# ---------------------------------------------------------------------------------------------------------------- patience
+
+
+def impatient(llm: LLM, seconds: float) -> LLM:
+    return LLM(llm.settings, ledger=llm.ledger, patience=seconds)
+
+
+def test_who_waits_before_the_screen_is_told_in_time(llm: LLM, server: FakeModelServer, ledger: MemoryLedger) -> None:
+    server.answer_with(lambda body: Answer(status=503))
+    fault = fault_of(impatient(llm, 1))
+    assert isinstance(fault, LLMUnavailable) and fault.temporary
+    assert ledger.calls[-1].outcome == "unavailable" and ledger.calls[-1].attempts < llm.settings.max_attempts
+
+
+def test_a_slow_answer_ends_at_the_end_of_patience(llm: LLM, server: FakeModelServer, ledger: MemoryLedger) -> None:
+    def slow(body: Any) -> Answer:
+        time.sleep(3)
+        return Answer(status=503)
+
+    server.answer_with(slow)
+    fault = fault_of(impatient(llm, 0.5))
+    assert "0.5 seconds" in str(fault) and ledger.calls[-1].attempts == 1
+
+
+def test_who_waits_is_not_kept_waiting_for_a_server_that_asks_for_more_patience(
+    llm: LLM, server: FakeModelServer
+) -> None:
+    server.answer_with(lambda body: Answer(status=429, headers={"Retry-After": "30"}))
+    waiting = impatient(llm, 20)
+    assert "too often" in str(fault_of(waiting))
+    assert "too often" in str(fault_of(waiting, name="Bo"))
+    assert len(server.requests) == 1
 
 
 # ------------------------------------------------------------------------------------------------------------------ others
