@@ -23,7 +23,7 @@ from elicitation.algorithms.difference import content_words
 from elicitation.algorithms.quotes import Quote, own_quote, quotes_behind
 from elicitation.interviews import PROMPTS, ModelText, answers_of, as_text, own_words, transcript
 from elicitation.lints import Lint, lint_card
-from elicitation.models import CardRevision, Interview, Participant, Turn, ValuesCard
+from elicitation.models import CardRevision, Interview, Participant, Study, Turn, ValuesCard
 from elicitation.participation import hold, must_be_open
 from elicitation.values import adopt_card
 from llm_client import LLM, LLMBudgetReached, load_prompt
@@ -96,7 +96,8 @@ def articulate_card(interview: Interview, *, llm: LLM | None) -> ValuesCard:
         Interview.objects.select_for_update().get(id=interview.id)
         if card := ValuesCard.objects.filter(interview=interview).first():
             return card
-        study = interview.participant.study
+        # Other people's cards get their numbers one after another, too.
+        study = Study.objects.select_for_update().get(id=interview.participant.study_id)
         card = ValuesCard.objects.create(
             study=study,
             interview=interview,

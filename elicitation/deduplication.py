@@ -84,7 +84,6 @@ def propose(study: Study, *, llm: LLM | None = None) -> DeduplicationRun:
 
     values = list(counted_values(study).order_by("number"))
     near = candidates([text_of(v) for v in values], least=settings_of(study).merge_similarity)
-    run = active_run(study)
     known = set(MergeCandidate.objects.filter(run__study=study).values_list("first_id", "second_id"))
     fresh = [c for c in near if (values[c.first].id, values[c.second].id) not in known]
     reasons: dict[tuple[int, int], str] = {}
@@ -93,6 +92,8 @@ def propose(study: Study, *, llm: LLM | None = None) -> DeduplicationRun:
         reasons, error = judge([(values[c.first], values[c.second]) for c in fresh], llm)
         fresh = [c for c in fresh if (values[c.first].id, values[c.second].id) in reasons]
     with transaction.atomic():
+        lock(study)
+        run = active_run(study)
         MergeCandidate.objects.bulk_create(
             [
                 MergeCandidate(
@@ -159,11 +160,12 @@ def decide(candidate: MergeCandidate, decision: str, by: User | None) -> None:
     """
     if decision not in ("merge", "keep"):
         raise ValueError("a decision is merge or keep")
+    study = candidate.first.study
     with transaction.atomic():
+        lock(study)
         decided = MergeCandidate.objects.filter(id=candidate.id, decision="").update(
             decision=decision, decided_by=by, decided_at=timezone.now()
         )
-        study = candidate.first.study
         if decided and decision == "merge" and len(_roots(study, [candidate.first, candidate.second])) == 2:
             merge(study, [candidate.first, candidate.second], by)
 
@@ -172,7 +174,7 @@ def merge(study: Study, values: Iterable[CanonicalValue], by: User | None = None
     """Count several values as one from now on, in a new run over the active one. The one with most members stays; of
     equals, the one with the lowest number. Raises ValueError if they are not two or more of this study's values."""
     with transaction.atomic():
-        _lock(study)
+        lock(study)
         now = projection(study)
         roots = _roots(study, values)
         if len(roots) < 2:
@@ -192,15 +194,15 @@ def merge(study: Study, values: Iterable[CanonicalValue], by: User | None = None
 def split(study: Study, value: CanonicalValue, by: User | None = None) -> DeduplicationRun:
     """Let a value that was merged count as itself again, in a new run. Raises ValueError if it was not merged."""
     with transaction.atomic():
-        _lock(study)
+        lock(study)
         now = projection(study)
         if value.id not in now:
             raise ValueError("that value is not merged into another")
         return _new_run(active_run(study), "facilitator", {v: t for v, t in now.items() if v != value.id})
 
 
-def _lock(study: Study) -> None:
-    """Let runs of one study be made one after another, each over the one before."""
+def lock(study: Study) -> None:
+    """Let runs and values of one study be made one after another; to be called before anything else in a transaction."""
     Study.objects.select_for_update().get(id=study.id)
 
 
@@ -236,7 +238,7 @@ def undo(run: DeduplicationRun) -> DeduplicationRun:
     """Go back to the run before the one that counts now. Cards confirmed or changed since then are kept, and pairs that
     were merged since wait for a decision again. Raises ValueError if there is no run before, or if another run counts."""
     with transaction.atomic():
-        _lock(run.study)
+        lock(run.study)
         if run.parent is None:
             raise ValueError("there is no run before this one")
         if not DeduplicationRun.objects.filter(id=run.id, is_active=True).exists():

@@ -16,7 +16,7 @@ from core.numbers import next_number
 from elicitation.algorithms.difference import Difference
 from elicitation.algorithms.difference import difference as difference_of
 from elicitation.algorithms.similarity import similarities
-from elicitation.deduplication import text_of
+from elicitation.deduplication import lock, text_of
 from elicitation.models import CanonicalValue, Context, Study, UpgradeStory
 from elicitation.study_settings import settings_of
 from elicitation.values import counted_values
@@ -58,7 +58,7 @@ def propose_stories(
     """
     values = list(counted_values(study).select_related("question").order_by("number"))
     contexts = list(study.contexts.prefetch_related("questions"))
-    known = set(UpgradeStory.objects.filter(study=study).values_list("from_value_id", "to_value_id", "context_id"))
+    known = _known(study)
     wanted = [
         (source, target, context)
         for context in contexts
@@ -67,9 +67,9 @@ def propose_stories(
         if (source.id, target.id, context.id) not in known
     ]
     if llm is None:
-        return [_store(study, pair, {"origin": UpgradeStory.Origin.PAIR}) for pair in wanted]
+        return _store_all(study, [(pair, {"origin": UpgradeStory.Origin.PAIR}) for pair in wanted])
     written, error = _written_by(llm, wanted, progress)
-    made = [_store(study, pair, fields) for pair, fields in written]
+    made = _store_all(study, written)
     if error is not None:
         raise error
     return made
@@ -136,21 +136,33 @@ def _fields(answer: WrittenStory, pair: Pair, call: Any) -> dict[str, Any]:
     return {"origin": origin, "text": answer.story, "grade": answer.grade, "mapping": mapping, "llm_call": call} | held
 
 
-def _store(study: Study, pair: Pair, fields: dict[str, Any]) -> UpgradeStory:
-    source, target, context = pair
+def _store_all(study: Study, told: Sequence[tuple[Pair, dict[str, Any]]]) -> list[UpgradeStory]:
+    """Store these stories, but none of a pair that got one in its context meanwhile. Returns those that were stored."""
     waits = settings_of(study).stories_need_review
     state = UpgradeStory.State.PROPOSED if waits else UpgradeStory.State.APPROVED
-    pair_in_context = {"study": study, "from_value": source, "to_value": target, "context": context}
-    while True:
-        try:
-            with transaction.atomic():
-                number = next_number(UpgradeStory, study=study)
-                return UpgradeStory.objects.create(number=number, **pair_in_context, **({"state": state} | fields))
-        except IntegrityError:  # the same pair or the same number, taken by someone else at the same moment
-            if story := UpgradeStory.objects.filter(**pair_in_context, run_label="").first():
-                return story
-            if not UpgradeStory.objects.filter(study=study, number=number).exists():
-                raise
+    with transaction.atomic():
+        lock(study)
+        known = _known(study)
+        first = next_number(UpgradeStory, study=study)
+        fresh = [(pair, fields) for pair, fields in told if (pair[0].id, pair[1].id, pair[2].id) not in known]
+        return UpgradeStory.objects.bulk_create(
+            [
+                UpgradeStory(
+                    study=study,
+                    number=number,
+                    from_value=source,
+                    to_value=target,
+                    context=context,
+                    **({"state": state} | fields),
+                )
+                for number, ((source, target, context), fields) in enumerate(fresh, start=first)
+            ]
+        )
+
+
+def _known(study: Study) -> set[tuple[int, int, int]]:
+    stories = UpgradeStory.objects.filter(study=study)
+    return set(stories.values_list("from_value_id", "to_value_id", "context_id"))
 
 
 def approve(stories: Iterable[UpgradeStory], by: User | None = None) -> int:

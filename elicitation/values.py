@@ -17,6 +17,7 @@ def adopt_card(card: ValuesCard) -> CanonicalValue:
     saw it, and the changed card becomes a value of its own.
     """
     with transaction.atomic():
+        deduplication.lock(card.study)
         run = deduplication.active_run(card.study)
         member = ValueMember.objects.filter(run=run, card=card).select_related("value").first()
         texts = {

@@ -28,19 +28,16 @@ def cast_wisdom_vote(participant: Participant, item: DrawItem, *, answer: str, c
         raise ValidationError({"answer": _("Choose one of: %(answers)s.") % {"answers": answers}})
     comment = clean_text(comment, field="comment", most=MOST_COMMENT).strip()
     story = item.story
+    mine = WisdomVote.objects.current().filter(
+        participant=participant,
+        from_value_id=story.from_value_id,
+        to_value_id=story.to_value_id,
+        context_id=story.context_id,
+    )
     try:
         with transaction.atomic():
             hold(participant)
-            before = (
-                WisdomVote.objects.current()
-                .filter(
-                    participant=participant,
-                    from_value_id=story.from_value_id,
-                    to_value_id=story.to_value_id,
-                    context_id=story.context_id,
-                )
-                .first()
-            )
+            before = mine.first()
             if before is not None and (before.answer, before.comment) == (answer, comment):
                 return before
             vote = WisdomVote.objects.create(
@@ -62,6 +59,9 @@ def cast_wisdom_vote(participant: Participant, item: DrawItem, *, answer: str, c
                 complete(item.draw)
             return vote
     except IntegrityError:
+        now = mine.first()
+        if now is not None and (now.answer, now.comment) == (answer, comment):
+            return now  # a double tap, and the first one was stored
         raise Conflict(
             _("You answered this story in another window at the same moment"), _("Reload to see which answer is kept.")
         ) from None
