@@ -206,6 +206,8 @@ def _draft(answers: Sequence[Answer], english: bool) -> Draft:
     lines: list[DraftLine] = []
     for stage, most in (("attention", MOST_LINES), ("mattered", LEAST_LINES)):
         for answer in _standing(answers, stage):
+            if _has_no_more(answer, english):
+                continue
             for line in lines_of(answer.text, english=english):
                 is_new = all(content_words(line.text) != content_words(known.text) for known in lines)
                 if is_new and len(lines) < most:
@@ -239,10 +241,19 @@ def _next_key(answers: Sequence[Answer], left: int, english: bool) -> str:
         wanted = (told < LEAST_LINES and left >= 2) or (told < WANTED_LINES and left >= 3)
         asked = {answer.asked for answer in answers}
         more = next((key for key in _MORE if key not in asked), "")
-        if more and wanted and last.text.strip() and not (english and says_nothing(last.text)):
+        if more and wanted and last.text.strip() and not _has_no_more(last, english):
             return more
-        return "why" if left >= 2 else _NAMING
+        # "these things" need to be there
+        return "why" if left >= 2 and told else _NAMING
     return _NAMING if stage == "why" else ""
+
+
+def _has_no_more(answer: Answer, english: bool) -> bool:
+    """Whether an answer says that there is nothing to add. In other languages one or two words in answer to the question
+    for more are taken to say so ("nein", "c’est tout")."""
+    if english:
+        return says_nothing(answer.text)
+    return answer.asked in _MORE and len(answer.text.split()) <= 2
 
 
 def _is_redirection(key: str, stage: str) -> bool:
@@ -266,7 +277,7 @@ def _branch(answer: Answer, stage: str, english: bool) -> str:
     elif stage == "mattered":
         kind = "unsure" if is_unsure(text) else _kind_of_reason(text) or ("more" if words < 4 else "")
     elif stage == "attention" and answer.asked not in _MORE:
-        kind = "unsure" if is_unsure(text) else _kind_of_line(text)
+        kind = "unsure" if says_nothing(text) else _kind_of_line(text)
     return f"{stage}.{kind}" if kind else ""
 
 
@@ -327,7 +338,7 @@ def _title(answers: Sequence[Answer], lines: Sequence[DraftLine], english: bool)
     """Return the name that the person gave, or the first words of their first line."""
     for answer in reversed(answers):
         if answer.asked == _NAMING and answer.text.strip() and not (english and says_nothing(answer.text)):
-            return first_words(answer.text.strip().splitlines()[0], 8)[:MOST_TITLE]
+            return first_words(next(sentences(answer.text), answer.text), 8)[:MOST_TITLE]
     return first_words(lines[0].quote.text, 6)[:MOST_TITLE] if lines else ""
 
 

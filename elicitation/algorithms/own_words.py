@@ -24,6 +24,7 @@ _LOST = re.compile(
     r"what do you mean|(?:don't|do not|dont) (?:get|understand) (?:the question|what you|this|it|that)|"
     r"^\W*(?:huh|what)\?*\W*$"
 )
+_NOD = re.compile(r"\W*(?:ok(?:ay)?|yes|yeah|yep|sure|fine|right|thanks|thank you)\W*")
 _AVOIDS = re.compile(r"\W*(?:not|never|avoid\w*|don't|do not|dont|no|stop)\b")
 _FEW_WORDS = 12
 
@@ -65,12 +66,21 @@ def says_nothing(text: str) -> bool:
     return not text.strip() or is_unsure(text) or has_no_more(text) or is_lost(text)
 
 
+def _names_nothing(text: str) -> bool:
+    """Whether the person only nods, or asks back ("what else?")."""
+    return bool(_NOD.fullmatch(plain(text))) or (text.endswith("?") and len(text.split()) <= 3)
+
+
 def lines_of(text: str, *, english: bool = True) -> Iterator[Line]:
     """Yield the lines that an answer makes: one for each sentence, written line or part between semicolons."""
     for sentence in sentences(text):
         for part in sentence.split(";"):
             said = _BULLET.sub("", part).strip()
-            if said and not (english and says_nothing(said)) and (line := _line(said, english)):
+            if (
+                said
+                and not (english and (says_nothing(said) or _names_nothing(said)))
+                and (line := _line(said, english))
+            ):
                 yield Line(line, said)
 
 
@@ -88,7 +98,8 @@ _BULLET = re.compile(r"^\s*(?:[-*•·–—]+|\d{1,2}[.)]|[a-h][.)])\s*")
 _LEAD_IN = re.compile(
     r"(?:and|also|then|so|well|maybe|perhaps|like|probably|mostly|first|second|third|i think|i guess|i mean|for example|"
     r"(?:i(?:'d| would|'ll| will)? (?:also )?)?(?:look(?:ed|ing)?(?: out)? (?:for|at)|watch(?:ing)?(?: out)? for|"
-    r"listen(?:ing)? for|pay(?:ing)? attention to|keep(?:ing)? an eye on|notice))"
+    r"listen(?:ing)? for|pay(?:ing)? attention to|keep(?:ing)? an eye on|notice|"
+    r"(?:watch|check|see|listen|look|hear)(?:ing)?(?=\s+(?:whether|if|how|what|who|when)\b)))"
     r"(?:\s*[,:]\s*|\s+)",
     re.IGNORECASE,
 )
@@ -130,6 +141,7 @@ _JOINS = frozenset(
     """that when where who which whose of in on to for from with about behind under between after before and or like
     at""".split()
 )
+_SUBJECTS = frozenset("i he she they we".split())
 _PLURAL_WITHOUT_S = frozenset({"people", "children", "women", "men"})
 
 
@@ -158,6 +170,8 @@ def _line(item: str, english: bool) -> str:
         return _cut("PEOPLE " + rest[7:])
     for frame, starts in _FIRST_WORDS.items():
         if first in starts:
+            if frame == "SIGNS in {}" and _is_clause(words):
+                frame = "SIGNS that {}"
             return _cut(frame.format(_small(rest)))
     if avoids(rest) or (words[0].isupper() and len(words[0]) > 1):
         return _cut(rest)
@@ -171,13 +185,24 @@ def _line(item: str, english: bool) -> str:
     return _cut(f"SIGNS of {_small(rest)}" if is_short else rest)
 
 
+def _is_clause(words: Sequence[str]) -> bool:
+    """Whether words that begin like "her hands" go on with what these do: "her hands shake", "his voice gets quiet"."""
+    noun, after = (word.lower() for word in (*words[1:3], "", "")[:2])
+    is_verb = after in _NOT_NOUNS or after.removesuffix("s") in _VERBS
+    plural_does = (
+        noun.endswith("s") and not noun.endswith("ss") and len(words) == 3 and not after.endswith(("ing", "s"))
+    )
+    return bool(after) and after not in _JOINS and (is_verb or plural_does)
+
+
 def _plural_head(words: Sequence[str]) -> int:
     """Return how many words the plural noun phrase at the beginning has ("small changes in …": 2), 0 if there is none."""
     for place, word in enumerate(words[:4]):
         lower = word.lower()
         if lower in _JOINS:
             return 0
-        ends = place + 1 == len(words) or words[place + 1].lower() in _JOINS
+        following = words[place + 1].lower() if place + 1 < len(words) else ""
+        ends = not following or following in _JOINS or following in _SUBJECTS
         plural = lower in _PLURAL_WITHOUT_S or (lower.endswith("s") and not lower.endswith(("ss", "us", "is")))
         if ends:
             return place + 1 if plural and lower not in _NOT_NOUNS and "'" not in lower else 0

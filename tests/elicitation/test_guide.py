@@ -226,3 +226,26 @@ def test_after_words_of_danger_without_a_help_text_there_is_still_help() -> None
 def test_what_a_model_asked_at_the_end_gives_no_name() -> None:
     answers = [Answer(2, "attention", "when he can choose freely"), Answer(4, "check", "Yes, that is right so far")]
     assert draft_card(answers).title == "When he can choose freely"
+
+
+def test_nothing_to_look_for_is_asked_about_in_a_smaller_way() -> None:
+    talk = Talk()
+    assert talk.say(STORY, "that he is the one who ends it", "no").key == "attention.unsure"
+
+
+def test_these_things_are_asked_about_only_where_there_are_some() -> None:
+    assert Talk().say("", "", "").key == "check.name"
+
+
+def test_in_other_languages_a_word_or_two_to_the_question_for_more_are_no_line() -> None:
+    talk = Talk(language="de")
+    talk.say("Ja, mein Vater fährt noch jeden Tag.", "Dass er selbst noch mitreden kann.", "ob ihn jemand fragt")
+    assert talk.say("nein").key == "why"
+    assert talk.lines() == ["ob ihn jemand fragt", "Dass er selbst noch mitreden kann"]
+
+
+def test_a_name_is_one_sentence() -> None:
+    talk = Talk()
+    talk.say(STORY, "that he is the one who ends it", "his eyes\nhis hands\nhow he asks\nif he eats", "He can rest.")
+    talk.say("He ends it. Nobody else does.")
+    assert draft_card(talk.answers).title == "He ends it"

@@ -39,6 +39,13 @@ def line(said: str) -> str:
         ("Mum goes silent whenever dad comes home", "Mum goes silent whenever dad comes home"),
         ("• his hands.", "SIGNS in his hands"),
         ("2) his hands", "SIGNS in his hands"),
+        ("I'd watch whether she looks at the stove", "SIGNS of whether she looks at the stove"),
+        ("jokes she makes about forgetting", "JOKES she makes about forgetting"),
+        ("her hands shake", "SIGNS that her hands shake"),
+        ("his voice gets quiet", "SIGNS that his voice gets quiet"),
+        ("the kids laughing", "SIGNS in the kids laughing"),
+        ("what else?", ""),
+        ("Okay.", ""),
     ],
 )
 def test_a_line_is_the_persons_words_with_a_word_in_capitals_before_them(said: str, made: str) -> None:
