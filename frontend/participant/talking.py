@@ -170,7 +170,7 @@ class CardView(AboutATalk):
         if self.card is None:
             if self.interview.state == Interview.State.TALKING:
                 return redirect("talk", self.study.slug)
-            return self.show_missing(request, problem_of(LLMError()) if "failed" in request.GET else None)
+            return self.show_missing(request, _no_card_from_model() if "failed" in request.GET else None)
         if request.GET.get("change") == "talk" and self._can_revise():
             return self.show(request, "card_talk.html", card=self.card)
         if request.GET.get("change") == "words" or not (self.card.title and self.card.policies):
@@ -194,7 +194,10 @@ class CardView(AboutATalk):
             try:
                 cards.revise_card(card, wish, llm=llm_for(self.study), revision=revision)
             except (ValidationError, Problem, LLMError) as error:
-                return self.show(request, "card_talk.html", card=card, problem=problem_of(error), status=400)
+                problem = problem_of(error)
+                if isinstance(error, LLMError):
+                    problem["text"] = _("Your card is as it was. Try again, or change the words yourself.")
+                return self.show(request, "card_talk.html", card=card, problem=problem, status=400)
             return redirect("card", self.study.slug)
         if act == "confirm":
             fidelity = request.POST.get("fidelity", "")
@@ -265,6 +268,10 @@ class CardView(AboutATalk):
                 request, words, revision=now, theirs=theirs, problem=problem_of(error), status=error.status_code
             )
         return redirect("card", self.study.slug)
+
+
+def _no_card_from_model() -> dict[str, str]:
+    return problem_of(LLMError()) | {"text": _("Try again, or have it put together from your words without AI.")}
 
 
 def _words_of(card: ValuesCard) -> Words:

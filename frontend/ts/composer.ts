@@ -2,6 +2,8 @@
 
 import { events } from "./stream.js";
 
+const SLOW = 8000; // milliseconds after which a person wants to know that nothing is broken
+
 /** `enhance` prepares what the new page brings. */
 export function enhanceComposer(form: HTMLFormElement, enhance: (root: ParentNode) => void): void {
   const area = form.querySelector("textarea");
@@ -27,7 +29,11 @@ export function enhanceComposer(form: HTMLFormElement, enhance: (root: ParentNod
 async function send(form: HTMLFormElement, area: HTMLTextAreaElement, enhance: (root: ParentNode) => void): Promise<void> {
   const body = new FormData(form);
   const reply = showTurns(form, area.value);
+  const status = form.querySelector("[role=status]");
   let saved = false;
+  const slow = setTimeout(() => {
+    if (saved && status) status.textContent = form.dataset.slow ?? "";
+  }, SLOW);
   try {
     const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/event-stream" } });
     if (!response.body || !response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
@@ -37,11 +43,11 @@ async function send(form: HTMLFormElement, area: HTMLTextAreaElement, enhance: (
       if (event.name === "saved") {
         saved = true;
         area.value = "";
-        const status = form.querySelector("[role=status]");
         if (status) status.textContent = form.dataset.saved ?? "";
       } else if (event.name === "say") {
         const { text } = JSON.parse(event.data) as { text: string };
-        reply.append(text);
+        clearTimeout(slow);
+        reply.append(reply.textContent ? " " : "", text);
         reply.scrollIntoView({ block: "nearest" });
       }
     }
@@ -50,6 +56,8 @@ async function send(form: HTMLFormElement, area: HTMLTextAreaElement, enhance: (
     // What was saved is on the page when it loads again. What was not is sent the plain way, under the same key.
     if (saved) location.reload();
     else form.submit();
+  } finally {
+    clearTimeout(slow);
   }
 }
 

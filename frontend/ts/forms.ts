@@ -1,4 +1,5 @@
-/** Once a form is on its way, a second tap does nothing; a form marked `data-guard` warns before its changes are lost. */
+/** Once a form is on its way, a second tap does nothing, and a button's `data-wait` says what takes so long. A form marked
+ *  `data-guard` warns before its changes are lost. */
 
 let unsaved = false;
 
@@ -14,6 +15,9 @@ export function enhanceForm(form: HTMLFormElement): void {
     }
     form.dataset.sending = "";
     unsaved = false;
+    const wait = event.submitter?.dataset.wait;
+    const status = form.querySelector("[role=status]");
+    if (wait && status) status.textContent = wait;
   });
 }
 
