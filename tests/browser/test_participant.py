@@ -12,7 +12,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from core import ledger
-from elicitation import draws, participation, picks
+from elicitation import draws, interviews, participation, picks
 from elicitation.cards import CardDraft, PolicyDraft, QuoteDraft
 from elicitation.interviews import NextTurn
 from elicitation.models import Context, Interview, Participant, Study, ValuesCard, WisdomVote
@@ -93,7 +93,9 @@ def test_someone_takes_part_on_a_phone_without_a_model(moot: Study, phone: Page,
         walk.say(phone, said)
     look(phone, "06-talk-end")
     phone.get_by_role("button", name=re.compile("Show me my card|said enough")).click()
-    phone.goto(f"/s/{moot.slug}/card/?change=words")
+    look(phone, "07-card-draft")
+    expect(phone.get_by_role("button", name="Yes, save my card")).to_be_in_viewport()
+    phone.get_by_role("link", name="Change the words").click()
     look(phone, "07-card-words")
     walk.write_words(
         phone, "Letting go together", ["MOMENTS when he can still choose", "HOW he talks about the lake", "THINGS"]
@@ -105,6 +107,7 @@ def test_someone_takes_part_on_a_phone_without_a_model(moot: Study, phone: Page,
     look(phone, "10-story-example")
     phone.get_by_role("link", name="Show me the first one").click()
     look(phone, "11-story")
+    expect(phone.get_by_role("button", name="Skip this one")).to_be_in_viewport()
     walk.judge(phone)
     phone.get_by_role("link", name="Back").click()
     expect(phone.get_by_label("Yes, wiser")).to_be_checked()
@@ -137,8 +140,16 @@ def test_someone_takes_part_on_a_phone_with_a_model(
     look(phone, "24-card-talk")
     phone.get_by_label("What should be different?").fill("It is not stubbornness.")
     phone.get_by_role("button", name="Write it again").click()
+    expect(phone.get_by_role("heading", name="Is this what you meant?")).to_be_visible()
     walk.confirm(phone, "This is me")
-    assert ValuesCard.objects.get(study=moot).fidelity == 5
+    walk.pick(phone)
+    phone.get_by_role("link", name="Show me the first one").click()
+    walk.judge(phone)
+    walk.judge(phone, "Too similar")
+    expect(phone.get_by_role("heading", name="Where your value stands")).to_be_visible()
+    card = ValuesCard.objects.get(study=moot)
+    assert (card.fidelity, card.origin, card.revision) == (5, "model", 2)
+    assert WisdomVote.objects.current().filter(study=moot).count() == 2
 
 
 def test_the_guides_answer_appears_while_it_is_given(moot: Study, phone: Page, model: FakeModelServer) -> None:
@@ -150,6 +161,31 @@ def test_the_guides_answer_appears_while_it_is_given(moot: Study, phone: Page, m
     expect(phone.locator(".turn").last).to_contain_text("What would you have watched for?")
     expect(phone.get_by_text("question 2 of about 8")).to_be_visible()
     expect(phone.get_by_label("Your answer")).to_be_focused()
+
+
+def test_sentences_that_come_one_by_one_stay_apart(moot: Study, phone: Page, model: FakeModelServer) -> None:
+    begin_talk(phone, moot, asks="An AI")
+    phone.evaluate("""() => new MutationObserver(() => {
+      const reply = document.querySelector(".chat [data-reply]");
+      if (reply) window.heard = reply.textContent;
+    }).observe(document.body, {childList: true, subtree: true, characterData: true})""")
+    walk.say(phone, walk.SAID[0])
+    assert phone.evaluate("window.heard") == "That sounds *sad*. What would you have watched for?"
+
+
+def test_a_slow_answer_is_said_to_be_slow_and_the_words_to_be_safe(
+    moot: Study, phone: Page, model: FakeModelServer
+) -> None:
+    phone.clock.install()
+    begin_talk(phone, moot, asks="An AI")
+    model.answer_with(lambda body: Answer(text=json.dumps(answer_as_a_guide(body).model_dump()), delay=4))
+    phone.get_by_label("Your answer").fill("My aunt hid the keys.")
+    phone.get_by_role("button", name="Send").click()
+    expect(phone.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    phone.clock.fast_forward(8000)
+    expect(phone.get_by_text("The AI takes longer than usual.")).to_be_visible()
+    expect(phone.get_by_text("What would you have watched for?")).to_be_visible()
+    expect(phone.get_by_text("The AI takes longer than usual.")).to_have_count(0)
 
 
 def test_what_is_written_while_the_guide_answers_is_kept(moot: Study, phone: Page, model: FakeModelServer) -> None:
@@ -190,6 +226,23 @@ def test_a_model_that_cannot_write_the_card_leaves_a_way_to_it(
     look(phone, "26-card-missing")
     phone.get_by_role("button", name="Put it together without AI").click()
     expect(phone.get_by_role("button", name=re.compile("Save the words|Yes, save my card")).last).to_be_visible()
+
+
+def test_a_model_that_cannot_change_the_card_leaves_it_and_the_wish(
+    moot: Study, phone: Page, look: walk.Look, model: FakeModelServer
+) -> None:
+    begin_talk(phone, moot, asks="An AI")
+    walk.say(phone, walk.SAID[1])
+    phone.get_by_role("button", name="I’ve said enough").click()
+    phone.get_by_role("link", name="Tell the AI what is off").click()
+    model.answer_with(lambda body: Answer(status=400))
+    phone.get_by_label("What should be different?").fill("It is not stubbornness.")
+    phone.get_by_role("button", name="Write it again").click()
+    expect(phone.get_by_text("Your card is as it was.")).to_be_visible()
+    look(phone, "27-card-talk-failed")
+    expect(phone.get_by_label("What should be different?")).to_have_value("It is not stubbornness.")
+    phone.get_by_role("link", name="Change the words").click()
+    expect(phone.get_by_label("A short name for it")).to_have_value("Letting go together")
 
 
 def test_everything_works_without_script(moot: Study, open_browser: Callable[..., BrowserContext]) -> None:
@@ -343,6 +396,54 @@ def test_the_talk_and_the_card_fit_narrow_and_wide_screens(
     look(page, f"60-{width}-talk")
     page.get_by_role("button", name="I’ve said enough").click()
     look(page, f"61-{width}-card")
+
+
+def test_pages_fit_when_text_is_twice_as_large(
+    moot: Study, open_browser: Callable[..., BrowserContext], live_server: LiveServer
+) -> None:
+    page = open_browser(**PHONE).new_page()
+    page.add_init_script("""addEventListener("DOMContentLoaded", () => {
+      const sheet = new CSSStyleSheet();
+      sheet.replaceSync("html { font-size: 200% }");
+      document.adoptedStyleSheets = [sheet];
+    })""")
+    begin_talk(page, moot)
+    walk.say(page, "I look for moments when he can still choose.")
+    names = ["", "question/", "talk/", "save-and-leave/", "withdraw/"]
+    page.get_by_role("button", name="I’ve said enough").click()
+    names += ["card/", "card/?change=words", "others/", "stories/", "stories/?n=1"]
+    for name in names:
+        page.goto(f"/s/{moot.slug}/{name}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
+    enter(page, live_server, judged_by_many(moot))
+    page.goto(f"/s/{moot.slug}/finish/")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+@pytest.mark.parametrize(
+    "title", ["الرحيل معًا بهدوء ومحبة بين الأهل والأصدقاء", "Letting go together, with love, among friends"]
+)
+@pytest.mark.parametrize("direction", ["ltr", "rtl"])
+def test_a_title_makes_room_for_the_seal_in_either_direction(
+    moot: Study, phone: Page, live_server: LiveServer, title: str, direction: str
+) -> None:
+    person = join(moot)
+    participation.save_demographics(person, {})
+    participation.choose_question(person, moot.questions.get(number=1))
+    card = card_of(person)
+    card.interview = interviews.begin_interview(person, moot.questions.get(number=1), llm=None)
+    card.title = title
+    card.save()
+    enter(phone, live_server, person)
+    phone.goto(f"/s/{moot.slug}/card/")
+    phone.evaluate("(dir) => { document.documentElement.dir = dir }", direction)
+    assert not phone.evaluate("""() => {
+      const range = document.createRange();
+      range.selectNodeContents(document.querySelector(".vcard .name"));
+      const seal = document.querySelector(".vcard .seal").getBoundingClientRect();
+      return [...range.getClientRects()].some(
+        (line) => line.left < seal.right && line.right > seal.left && line.top < seal.bottom && line.bottom > seal.top);
+    }""")
 
 
 def test_a_first_load_is_light(moot: Study, weigh: Callable[[str], int]) -> None:
