@@ -12,14 +12,15 @@ DESCRIPTION = (
     "More and more people ask an AI about the hard parts of life. Say what you would want it to care about. "
     "This is a sample: everyone who answered so far is simulated."
 )
-CONSENT = """This is a sample study. It is here so that you can see how taking part works.
-
-You talk about one question, check a card with what you care about, and say which of other people's values seem wiser.
-
-Your card is shown to others on this site, without your name. Your talk is seen only by those who run this site. Short quotes
-of yours are shown only if you say so. You can stop at any time, and you can take everything back on the last page. A graph
-or constitution that is already published then keeps its counts and the texts of its values, also one made of your card. It
-never holds your name or your talk."""
+CONSENT = (
+    "This is a sample study. It is here so that you can see how taking part works.\n\n"
+    "You talk about one question, check a card with what you care about, and say which of other people's values seem "
+    "wiser.\n\n"
+    "Your card is shown to others on this site, without your name. Your talk is seen only by those who run this site. "
+    "Short quotes of yours are shown only if you say so. You can stop at any time, and you can take everything back on "
+    "the last page. A graph or constitution that is already published then keeps its counts and the texts of its values, "
+    "also one made of your card. It never holds your name or your talk."
+)
 HELP_TEXT = "If you or someone near you is in danger, call your local emergency number. You can stop here at any time."
 
 QUESTIONS = (

@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from core.ledger import model_is_configured
 from core.problems import Problem
 from elicitation import participation
-from elicitation.models import ConsentText
+from elicitation.models import ConsentText, Study
 from frontend.participant import walk
 from frontend.participant.pages import ParticipantPage, StudyPage, problem_of, remember, runs
 
@@ -34,6 +34,8 @@ class TakePartView(StudyPage):
 
     def get(self, request: HttpRequest, slug: str) -> HttpResponseBase:
         if self.participant is not None and not self.participant.withdrawn_at:
+            if self.study.state != Study.State.OPEN and not self.participant.is_preview:
+                return self.state_page(request, "not_open.html")
             next_page = walk.PAGES[participation.next_step(self.participant)]
             return self.state_page(request, "welcome_back.html", next_page=next_page)
         invitation = participation.open_invitation(self.study)
@@ -104,6 +106,9 @@ class AboutYouView(ParticipantPage):
         answers = {field.key: request.POST.get(field.key, "") for field in self.settings.demographics}
         participation.save_demographics(self.participant, {key: answer for key, answer in answers.items() if answer})
         return self.onward()
+
+    def context(self, request: HttpRequest) -> dict[str, Any]:
+        return {"given": request.POST or self.participant.demographics}
 
 
 @method_decorator(never_cache, name="dispatch")

@@ -15,7 +15,7 @@ from django.utils.translation import ngettext
 from elicitation import draws, picks, stories, votes
 from elicitation.models import DrawItem, Endorsement, WisdomVote
 from frontend.participant import walk
-from frontend.participant.pages import ParticipantPage
+from frontend.participant.pages import ParticipantPage, number_in
 
 # answer, what the tile says, what it means
 ANSWERS = (
@@ -80,7 +80,7 @@ class StoriesView(ParticipantPage):
         if not items:
             return self.onward()
         if "n" not in request.GET and not any(_is_done(item) for item in items):
-            return self.show(request, "story_example.html")
+            return self.show(request, "story_example.html", tells=any(item.story.text for item in items))
         draws.mark_shown(self._item(request, items))
         return super().get(request, slug)
 
@@ -132,10 +132,11 @@ class StoriesView(ParticipantPage):
 
     def _item(self, request: HttpRequest, items: list[DrawItem]) -> DrawItem:
         """Return the story that the form or the address names, else the first that waits for an answer."""
-        number = request.POST.get("n") or request.GET.get("n", "")
-        if number.isdecimal() and 0 < int(number) <= len(items):
-            return items[int(number) - 1]
-        if number:
+        asked = request.POST.get("n") or request.GET.get("n", "")
+        number = number_in(asked)
+        if number is not None and 0 < number <= len(items):
+            return items[number - 1]
+        if asked:
             raise Http404
         return next((item for item in items if not _is_done(item)), items[0])
 

@@ -9,9 +9,11 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from constitutions.models import Constitution
+from core.access import NOBODY
 from elicitation import participation, personal_data, withdrawal
-from elicitation.models import Participant, Study
-from frontend.participant.pages import RETURN_COOKIE, ParticipantPage, forget, remember
+from elicitation.models import DrawItem, Exposure, Participant, Study
+from frontend.participant.pages import RETURN_COOKIE, ParticipantPage, forget, number_in, remember
 from frontend.participant.standing import standing_of
 
 
@@ -33,10 +35,8 @@ class FinishView(ParticipantPage):
             comment = request.POST.get("comment", "")
             participation.save_position_answer(self.participant, request.POST["is_fair"] == "yes", comment)
             return redirect(f"{reverse('finish', args=[self.study.slug])}#place")
-        given = {
-            question.key: request.POST.get(f"exit_{question.key}", "") for question in self.settings.exit_questions
-        }
-        participation.save_exit_answers(self.participant, {key: int(n) for key, n in given.items() if n.isdecimal()})
+        given = {q.key: number_in(request.POST.get(f"exit_{q.key}", "")) for q in self.settings.exit_questions}
+        participation.save_exit_answers(self.participant, {key: n for key, n in given.items() if n is not None})
         return redirect(f"{reverse('finish', args=[self.study.slug])}#how")
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
@@ -46,6 +46,9 @@ class FinishView(ParticipantPage):
             "completion_code": self.settings.completion_code if self.participant.finished_at else "",
             "exit_given": self.participant.exit_answers,
             "standing": standing_of(self.participant),
+            "has_picks": Exposure.objects.filter(draw__participant=self.participant).exists(),
+            "has_stories": DrawItem.objects.filter(draw__participant=self.participant).exists(),
+            "constitutions": Constitution.objects.shown_to(NOBODY).filter(study=self.study),
         }
 
 
@@ -74,7 +77,9 @@ class MyDataView(ParticipantPage):
     adds = False
 
     def get(self, request: HttpRequest, slug: str) -> HttpResponseBase:
-        response = JsonResponse(personal_data.collect(self.participant), json_dumps_params={"indent": 2})
+        response = JsonResponse(
+            personal_data.collect(self.participant), json_dumps_params={"indent": 2, "ensure_ascii": False}
+        )
         response["Content-Disposition"] = f'attachment; filename="folkmoot-{self.study.slug}-my-data.json"'
         return response
 
@@ -93,11 +98,12 @@ class WithdrawView(ParticipantPage):
     def act(self, request: HttpRequest) -> HttpResponseBase:
         if request.POST.get("act") == "talk":
             withdrawal.delete_talk(self.participant)
-            return redirect("withdraw", self.study.slug)
+            return redirect(f"{reverse('withdraw', args=[self.study.slug])}?talk")
         if request.POST.get("sure") != "yes":
             raise ValidationError(_("Please tick that you want everything to be deleted."))
         withdrawal.withdraw(self.participant)
         return forget(redirect(f"{reverse('withdraw', args=[self.study.slug])}?done"), self.study)
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
-        return {"has_talk": self.participant.interviews.filter(turns__role="person").exists()}
+        has_talk = self.participant.interviews.filter(turns__role="person").exists()
+        return {"has_talk": has_talk, "talk_is_gone": not has_talk and "talk" in request.GET}

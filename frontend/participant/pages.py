@@ -25,6 +25,7 @@ from llm_client import LLMError
 RETURN_COOKIE = "return_code"
 # How long a browser keeps the way back to one's answers.
 REMEMBERED_SECONDS = 180 * 24 * 3600
+MOST_DIGITS = 10  # of a number that a form sends
 
 
 @method_decorator(never_cache, name="dispatch")
@@ -72,10 +73,17 @@ class StudyPage(View):
             "participant": self.participant,
             "stones": walk.stones(self.study, self.step) if self.step else None,
             "typed": request.POST,
+            "new_code": self._new_code(request),
         }
         if not template:
             context |= self.context(request)
         return render(request, f"frontend/participant/{template or self.template}", context | more, status=status)
+
+    def _new_code(self, request: HttpRequest) -> str:
+        """Return the code to show to someone who has just agreed, so that they can come back when all else is lost."""
+        is_first = request.resolver_match is not None and request.resolver_match.url_name == walk.first_page(self.study)
+        is_here = self.participant is not None and self.participant.withdrawn_at is None
+        return request.COOKIES.get(RETURN_COOKIE, "") if is_first and is_here else ""
 
     def state_page(self, request: HttpRequest, template: str, **more: Any) -> HttpResponse:
         """Say that there is nothing to do on this page now, and why."""
@@ -144,6 +152,11 @@ def forget(response: HttpResponse, study: Study) -> HttpResponse:
     for name in (COOKIE, RETURN_COOKIE):
         response.delete_cookie(name, path=f"/s/{study.slug}/", samesite="Lax")
     return response
+
+
+def number_in(text: str) -> int | None:
+    """Return the whole number that a form sent, or None for anything else, however long."""
+    return int(text) if text.isdecimal() and len(text) < MOST_DIGITS else None
 
 
 def problem_of(error: ValidationError | Problem | LLMError) -> dict[str, str]:

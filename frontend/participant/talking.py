@@ -19,7 +19,7 @@ from elicitation import cards, interviews, participation
 from elicitation.api.streams import MEDIA_TYPE, event_stream
 from elicitation.models import Interview, Question, Turn, ValuesCard
 from frontend.participant import walk
-from frontend.participant.pages import ParticipantPage, problem_of
+from frontend.participant.pages import ParticipantPage, number_in, problem_of
 from llm_client import LLMError
 
 FITS = (
@@ -48,8 +48,7 @@ class QuestionView(ParticipantPage):
     step = "question"
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
-        number = request.POST.get("question", "")
-        question = self._questions().filter(number=int(number)).first() if number.isdecimal() else None
+        question = self._questions().filter(number=number_in(request.POST.get("question", "")) or 0).first()
         if question is None:
             raise ValidationError(_("Please choose a question."))
         participation.choose_question(self.participant, question)
@@ -188,7 +187,7 @@ class CardView(AboutATalk):
                 return self.show_missing(request, problem_of(error), status=error.status_code)
         if card is None:
             return redirect("card", self.study.slug)
-        revision = int(request.POST["revision"]) if request.POST.get("revision", "").isdecimal() else None
+        revision = number_in(request.POST.get("revision", ""))
         if act == "revise":
             wish = request.POST.get("wish", "")
             try:
@@ -200,8 +199,7 @@ class CardView(AboutATalk):
                 return self.show(request, "card_talk.html", card=card, problem=problem, status=400)
             return redirect("card", self.study.slug)
         if act == "confirm":
-            fidelity = request.POST.get("fidelity", "")
-            cards.confirm_card(card, fidelity=int(fidelity) if fidelity.isdecimal() else 0, revision=revision)
+            cards.confirm_card(card, fidelity=number_in(request.POST.get("fidelity", "")) or 0, revision=revision)
             return self.onward()
         return self._change_words(request, card, revision)
 
@@ -249,12 +247,12 @@ class CardView(AboutATalk):
     def _change_words(self, request: HttpRequest, card: ValuesCard, revision: int | None) -> HttpResponseBase:
         form = request.POST
         words = Words(form.get("title", ""), form.get("description", ""), form.getlist("policy"))
-        removed = form.get("remove", "")
-        if removed.isdecimal():
-            left = [line for place, line in enumerate(words.policies) if place != int(removed)]
-            return self.show_words(request, words._replace(policies=left), revision=revision)
+        removed = number_in(form.get("remove", ""))
+        if removed is not None:
+            left = [line for place, line in enumerate(words.policies) if place != removed]
+            return self.show_words(request, words._replace(policies=left), revision=revision, focus=removed)
         if form.get("act") == "add":
-            return self.show_words(request, words, revision=revision)
+            return self.show_words(request, words, revision=revision, focus=len(words.policies))
         try:
             cards.edit_card(
                 card, title=words.title, description=words.description, policies=words.policies, revision=revision

@@ -58,6 +58,12 @@ def steps_of(study: Study) -> list[str]:
     return [step for step in STEPS if step not in left_out]
 
 
+def first_page(study: Study) -> str:
+    """Return the page that comes right after someone agreed."""
+    chosen = settings_of(study)
+    return "about-you" if chosen.demographics else "question" if chosen.has_interview else "others"
+
+
 def stones(study: Study, step: str, left: str = "") -> Stones:
     """Return the progress line for a page of `step`; `left` says what is left in its own words ("story 1 of 3").
 

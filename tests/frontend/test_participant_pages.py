@@ -126,6 +126,17 @@ def test_only_the_studys_own_facts_are_asked_and_all_can_be_left_empty(db: None)
     assert participant.demographics == {}
 
 
+def test_what_was_said_about_oneself_is_there_on_the_way_back(db: None) -> None:
+    age = {"key": "age", "label": "How old are you?", "choices": ["under 30", "30 or older"]}
+    participant = join(make_study("facts", "Facts", demographics=[age]))
+    person = browser_of(participant)
+    for answer in ("30 or older", "prefer_not_to_say"):
+        person.post("/s/facts/about-you/", {"age": answer})
+        chosen = re.search(r"<option([^>]*) selected>([^<]*)", person.get("/s/facts/about-you/").content.decode())
+        assert chosen is not None
+        assert answer in chosen[1] + chosen[2]
+
+
 def test_a_single_question_is_no_step_of_its_own(browser: Client, study: Study) -> None:
     assert "Step 1 of 5" in browser.get(f"/s/{study.slug}/").content.decode()
 
@@ -233,6 +244,7 @@ def test_lines_can_be_added_and_removed_before_saving(person: Client, card: Valu
     address = f"/s/{study.slug}/card/"
     added = person.post(address, words(card, policy=["one", "two", "three"], act="add")).content.decode()
     assert re.findall(r'name="policy"[^>]*>([^<]*)<', added) == ["one", "two", "three", ""]
+    assert re.findall(r'name="policy"[^>]*autofocus>([^<]*)<', added) == [""]
     removed = person.post(address, words(card, policy=["one", "two", "three"], remove="1")).content.decode()
     assert re.findall(r'name="policy"[^>]*>([^<]*)<', removed) == ["one", "three", ""]
     card.refresh_from_db()
@@ -283,6 +295,15 @@ def test_an_example_comes_before_the_first_story_and_not_again(
     assert "An example first" not in person.get(address).content.decode()
 
 
+@pytest.mark.parametrize(("text", "said"), [("", "Someone may care about"), ("I hid it.", "At first the person cared")])
+def test_the_example_is_told_as_the_stories_that_follow(
+    person: Client, study: Study, stories: list[UpgradeStory], text: str, said: str
+) -> None:
+    UpgradeStory.objects.filter(study=study).update(text=text)
+    assert said in person.get(f"/s/{study.slug}/stories/").content.decode()
+    assert said in person.get(f"/s/{study.slug}/stories/?n=1").content.decode()
+
+
 def test_each_story_is_answered_or_skipped_and_can_be_gone_back_to(
     person: Client, participant: Participant, study: Study, stories: list[UpgradeStory]
 ) -> None:
@@ -319,6 +340,20 @@ def test_who_comes_first_is_led_past_empty_steps(
     assert answer.request["PATH_INFO"] == f"/s/{study.slug}/finish/"
     participant.refresh_from_db()
     assert participant.finished_at is not None
+    page = answer.content.decode()
+    assert "You are among the first" in page
+    assert "My picks" not in page  # a link that leads straight back here
+    assert "My answers to stories" not in page
+
+
+@pytest.mark.parametrize("form", ["card", "question", "stories", "finish"])
+def test_a_number_without_end_is_refused_like_any_other(
+    person: Client, study: Study, card: ValuesCard, stories: list[UpgradeStory], form: str
+) -> None:
+    endless = "9" * 5000
+    names = ("act", "revision", "fidelity", "remove", "question", "n", "exit_fair")
+    sent = dict.fromkeys(names, endless) | {"act": "confirm"}
+    assert person.post(f"/s/{study.slug}/{form}/", sent).status_code < 500
 
 
 @pytest.fixture
@@ -355,7 +390,8 @@ def test_a_study_that_is_not_open_says_so_and_takes_nothing_in(
 ) -> None:
     Study.objects.filter(id=study.id).update(state=state)
     assert said in browser.get(f"/s/{study.slug}/").content.decode()
-    assert said in person.get(talk).content.decode()
+    for address in (talk, f"/s/{study.slug}/"):
+        assert said in person.get(address).content.decode()
     assert person.post(talk, {"text": "Is anyone there?"}).status_code == 403
     assert agree(browser, study).status_code == 403
     assert participant.interviews.get().turns.count() == 1
@@ -375,6 +411,18 @@ def test_who_runs_the_study_tries_it_and_nothing_is_counted(study: Study, facili
     agree(browser, study)
     assert study.participants.get().is_preview
     assert "Preview: nothing is counted." in browser.get(f"/s/{study.slug}/question/").content.decode()
+
+
+def test_the_return_code_is_shown_right_after_agreeing(browser: Client, study: Study) -> None:
+    first = browser.get(agree(browser, study).headers["Location"]).content.decode()
+    assert browser.cookies["return_code"].value in first
+
+
+@pytest.mark.parametrize("name", ["save-and-leave", "take-part"])
+def test_ones_data_and_taking_it_back_are_at_hand_from_the_first_step(person: Client, study: Study, name: str) -> None:
+    page = person.get(reverse(name, args=[study.slug])).content.decode()
+    for other in ("my-data", "consent", "withdraw"):
+        assert f'href="{reverse(other, args=[study.slug])}"' in page
 
 
 def test_a_return_code_opens_ones_answers_in_another_browser(
@@ -408,6 +456,22 @@ def test_ones_data_is_a_file(person: Client, participant: Participant, study: St
     answer = person.get(f"/s/{study.slug}/my-data/")
     assert answer.headers["Content-Disposition"].startswith("attachment")
     assert json.loads(answer.content)
+
+
+def test_ones_data_can_be_read_in_any_script(person: Client, study: Study, talk: str) -> None:
+    person.post(talk, {"text": "خبأت عمتي المفاتيح."})
+    assert "خبأت عمتي المفاتيح." in person.get(f"/s/{study.slug}/my-data/").content.decode()
+
+
+def test_only_the_talk_can_be_deleted_and_the_page_says_that_it_was(
+    person: Client, participant: Participant, study: Study, talk: str
+) -> None:
+    person.post(talk, {"text": "My aunt hid the keys."})
+    done = person.post(f"/s/{study.slug}/withdraw/", {"act": "talk"}, follow=True).content.decode()
+    assert "Your talk is deleted." in done
+    assert "Only delete my talk" not in done
+    participant.refresh_from_db()
+    assert participant.withdrawn_at is None
 
 
 def test_taking_everything_back_needs_a_tick_and_says_that_it_is_done(
@@ -468,3 +532,20 @@ def test_one_sees_what_others_said_to_the_same_pair(
     draws.complete(picks.draw_values(participant))
     draws.complete(draws.draw_stories(participant))
     assert "6 of 6 people said yes." in person.get(finished).content.decode()
+
+
+def test_a_value_that_nobody_compared_yet_still_leads_to_what_was_found(
+    person: Client, participant: Participant, study: Study, stories: list[UpgradeStory], finished: str
+) -> None:
+    story = stories[0]
+    for voter in (join(study) for _n in range(5)):
+        WisdomVote.objects.create(
+            study=study, participant=voter, story=story, from_value=story.from_value, to_value=story.to_value,
+            context=story.context, answer="upgrade", voted_at=timezone.now(),
+        )  # fmt: skip
+    building.publish(building.build_graph(study))
+    draws.complete(picks.draw_values(participant))
+    draws.complete(draws.draw_stories(participant))
+    page = person.get(finished).content.decode()
+    assert "is new here" in page
+    assert f'href="{reverse("public-graph", args=[study.slug])}"' in page
