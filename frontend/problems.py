@@ -6,8 +6,18 @@ from collections.abc import Callable
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _lazy
 
 from core.problems import CONTENT_TYPE
+
+# What a person is told in place of words that are meant for programs, by the name of the problem.
+TOLD = {
+    "in-progress": (_lazy("This was sent a moment ago"), _lazy("It is still being worked on.")),
+    "idempotency-key-reused": (
+        _lazy("This page was sent before, with other answers"),
+        _lazy("The first ones are saved. To change them, load the page again."),
+    ),
+}
 
 
 class ProblemPages:
@@ -22,7 +32,9 @@ class ProblemPages:
         if not is_problem or request.path.startswith("/api/") or not request.accepts("text/html"):
             return response
         body = json.loads(response.content)  # type: ignore[attr-defined]
-        problem = {"title": body["title"], "text": body.get("detail", "")}
+        name = body["type"].rpartition("/")[2]
+        title, text = TOLD.get(name, (body["title"], body.get("detail", "")))
+        problem = {"title": title, "text": text}
         page = render(request, "frontend/problem.html", {"problem": problem}, status=response.status_code)
         if "Retry-After" in response:
             page["Retry-After"] = response["Retry-After"]

@@ -40,6 +40,9 @@ class OthersView(ParticipantPage):
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         draw = picks.draw_values(self.participant)
+        if request.POST.get("act") == "skip":  # no answer is no "pass": nothing is stored about the values
+            draws.complete(draw)
+            return self.onward()
         shown = {str(e.value.number): e.value_id for e in draw.exposures.select_related("value")}
         picks.save_picks(draw, [shown[number] for number in request.POST.getlist("value") if number in shown])
         return self.onward()

@@ -286,6 +286,14 @@ def test_others_are_picked_from_what_was_shown(
     assert {str(number) for number in agreed} == set(shown[:2])
 
 
+def test_who_finds_none_of_the_values_good_can_go_on_and_nothing_is_stored_for_them(
+    person: Client, participant: Participant, study: Study, stories: list[UpgradeStory]
+) -> None:
+    assert person.post(f"/s/{study.slug}/others/", {"act": "skip"}).status_code == 302
+    assert participation.next_step(participant) != "picks"
+    assert not participant.endorsements.exists()
+
+
 def test_an_example_comes_before_the_first_story_and_not_again(
     person: Client, participant: Participant, study: Study, stories: list[UpgradeStory]
 ) -> None:
@@ -498,11 +506,13 @@ def test_quotes_can_be_allowed_and_disallowed_later(person: Client, participant:
         assert participation.consent_of(participant).shows_quotes == (choice == "yes")
 
 
-def test_a_request_that_is_still_being_answered_is_a_page_for_people(browser: Client, study: Study) -> None:
+def test_a_page_sent_again_with_other_answers_is_explained_in_words_for_people(browser: Client, study: Study) -> None:
     agree(browser, study, idempotency_key="k")
     answer = agree(Client(), study, idempotency_key="k", agrees="")
     assert answer.status_code == 422
     assert answer.headers["Content-Type"].startswith("text/html")
+    assert "sent before, with other answers" in answer.content.decode()
+    assert "Idempotency" not in answer.content.decode()
 
 
 def test_titles_of_others_are_shown_and_never_run(
