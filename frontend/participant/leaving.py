@@ -62,7 +62,7 @@ class SaveAndLeaveView(ParticipantPage):
         if request.POST.get("act") == "new-code":
             joined = participation.new_return_code(self.participant)
             return remember(redirect("save-and-leave", self.study.slug), joined)
-        return forget(redirect("home"), self.study)
+        return forget(redirect(f"{reverse('home')}?forgotten"), self.study)
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
         code = request.COOKIES.get(RETURN_COOKIE, "")

@@ -105,6 +105,8 @@ class TalkView(AboutATalk):
         key, text = request.POST.get("idempotency_key", ""), request.POST.get("text", "")
         match request.POST.get("act", ""):
             case "enough":
+                if text.strip():  # a last answer that was written and not sent
+                    interviews.say(interview, text, client_key=key)
                 interviews.end_talk(interview)
                 return self.write_card(interview)
             case "guide":

@@ -5,7 +5,7 @@ import { enhanceChoices } from "./choices.js";
 import { takeCodeFromAddress } from "./code.js";
 import { enhanceComposer } from "./composer.js";
 import { enhanceCopy } from "./copy.js";
-import { forgetDrafts, keepDraft } from "./drafts.js";
+import { forgetDrafts, forgetSent, keepDraft } from "./drafts.js";
 import { enhanceForm, wakeForms } from "./forms.js";
 import { showMarked } from "./graph.js";
 import { followJob } from "./jobs.js";
@@ -36,5 +36,6 @@ function enhance(root: ParentNode): void {
   }
 }
 
+forgetSent();
 enhance(document);
 wakeForms();

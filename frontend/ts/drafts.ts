@@ -1,6 +1,7 @@
 /** What is being written stays on this device until it is sent, so that nothing is lost to a closed tab or a dead line. */
 
 const PREFIX = "folkmoot:draft:";
+const SENT = "folkmoot:sent";
 
 /** Keep the text of `area` under its `data-draft` name; "talk:<interview>:7" replaces what "talk:<interview>:…" kept. */
 export function keepDraft(area: HTMLTextAreaElement): void {
@@ -11,7 +12,21 @@ export function keepDraft(area: HTMLTextAreaElement): void {
   area.addEventListener("input", () => write(name, area.value));
 }
 
-/** Remove every draft from this device: the person took their answers back. */
+/** Note that what is written in `form` is on its way. */
+export function markSent(form: HTMLFormElement): void {
+  const names = Array.from(form.querySelectorAll<HTMLElement>("[data-draft]"), (area) => PREFIX + area.dataset.draft);
+  if (names.length) write(SENT, JSON.stringify(names));
+}
+
+/** Remove what was sent, now that the next page is here. One that asks for the same text again has not taken it. */
+export function forgetSent(): void {
+  const sent = JSON.parse(read(SENT) ?? "[]") as string[];
+  const asked = Array.from(document.querySelectorAll<HTMLElement>("[data-draft]"), (area) => PREFIX + area.dataset.draft);
+  forget((key) => sent.includes(key) && !asked.includes(key));
+  write(SENT, "");
+}
+
+/** Remove every draft from this device: the person took their answers back, or leaves a device that is not theirs. */
 export function forgetDrafts(): void {
   forget(() => true);
 }

@@ -1,6 +1,8 @@
 /** Once a form is on its way, a second tap does nothing, and a button's `data-wait` says what takes so long. A form marked
  *  `data-guard` warns before its changes are lost. */
 
+import { markSent } from "./drafts.js";
+
 let unsaved = false;
 
 export function enhanceForm(form: HTMLFormElement): void {
@@ -15,6 +17,7 @@ export function enhanceForm(form: HTMLFormElement): void {
     }
     form.dataset.sending = "";
     unsaved = false;
+    markSent(form);
     const wait = event.submitter?.dataset.wait;
     const status = form.querySelector("[role=status]");
     if (wait && status) status.textContent = wait;

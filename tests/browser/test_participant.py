@@ -292,6 +292,26 @@ def test_what_is_being_written_survives_a_closed_tab(moot: Study, phone: Page) -
     expect(phone.get_by_label("Your answer")).to_have_value("")
 
 
+def test_what_was_sent_leaves_the_device(moot: Study, phone: Page, live_server: LiveServer) -> None:
+    enter(phone, live_server, join(moot))
+    phone.goto(f"/s/{moot.slug}/stories/?n=1")
+    phone.get_by_label("Why?").fill("It leaves him his pride")
+    phone.reload()
+    expect(phone.get_by_label("Why?")).to_have_value("It leaves him his pride")
+    walk.judge(phone)
+    phone.wait_for_load_state("networkidle")
+    assert "pride" not in phone.evaluate("JSON.stringify(localStorage)")
+
+
+def test_a_device_that_is_not_ones_own_forgets_also_what_was_being_written(moot: Study, phone: Page) -> None:
+    begin_talk(phone, moot)
+    phone.get_by_label("Your answer").fill("A secret")
+    phone.get_by_role("link", name="Save and leave").click()
+    phone.get_by_role("button", name="Forget me on this device").click()
+    expect(phone.get_by_text("This device has forgotten you.")).to_be_visible()
+    assert "secret" not in phone.evaluate("JSON.stringify(localStorage)")
+
+
 def test_a_second_tap_does_nothing(moot: Study, phone: Page) -> None:
     begin_talk(phone, moot)
     phone.get_by_label("Your answer").fill("Only once")

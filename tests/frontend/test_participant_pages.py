@@ -207,6 +207,16 @@ def test_enough_said_leads_to_a_card_of_own_words(person: Client, participant: P
     assert ValuesCard.objects.get(participant=participant).origin == "guide"
 
 
+def test_what_was_written_and_not_sent_counts_when_someone_has_said_enough(
+    person: Client, participant: Participant, talk: str
+) -> None:
+    person.post(talk, {"text": "My aunt hid the keys."})
+    for _time in range(2):
+        person.post(talk, {"act": "enough", "text": "I look for signs that he is proud.", "idempotency_key": "one"})
+    said = participant.interviews.get().turns.filter(role="person").values_list("text", flat=True)
+    assert list(said) == ["My aunt hid the keys.", "I look for signs that he is proud."]
+
+
 def test_no_card_is_made_of_nothing(person: Client, study: Study, talk: str) -> None:
     assert person.post(talk, {"act": "enough"}).status_code == 409
     assert person.post(f"/s/{study.slug}/card/", {"act": "write"}).status_code == 409
