@@ -9,6 +9,11 @@ export function keepDraft(area: HTMLTextAreaElement): void {
   forget((key) => key !== name && key.startsWith(name.slice(0, name.lastIndexOf(":") + 1)));
   const kept = read(name);
   if (kept && !area.value) area.value = kept;
+  // Whoever goes back finds in the field what the browser remembers: an answer that was sent long ago. No draft, no text.
+  const clear = (): void => {
+    if (!read(name) && keeps()) area.value = area.defaultValue;
+  };
+  window.addEventListener("pageshow", clear, { once: true });
   area.addEventListener("input", () => write(name, area.value));
 }
 
@@ -38,6 +43,11 @@ function read(name: string): string | null {
   } catch {
     return null;
   }
+}
+
+function keeps(): boolean {
+  write(SENT, "[]");
+  return read(SENT) !== null;
 }
 
 function write(name: string, text: string): void {

@@ -292,6 +292,14 @@ def test_what_is_being_written_survives_a_closed_tab(moot: Study, phone: Page) -
     expect(phone.get_by_label("Your answer")).to_have_value("")
 
 
+def test_who_goes_back_does_not_find_an_old_answer_in_the_field(moot: Study, phone: Page) -> None:
+    begin_talk(phone, moot)
+    walk.say(phone, walk.SAID[0])
+    phone.go_back()
+    expect(phone.locator(".turn.me")).to_have_count(1)
+    expect(phone.get_by_label("Your answer")).to_have_value("")
+
+
 def test_what_was_sent_leaves_the_device(moot: Study, phone: Page, live_server: LiveServer) -> None:
     enter(phone, live_server, join(moot))
     phone.goto(f"/s/{moot.slug}/stories/?n=1")
