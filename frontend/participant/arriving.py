@@ -41,6 +41,8 @@ class TakePartView(StudyPage):
         invitation = participation.open_invitation(self.study)
         if not invitation.is_open and not runs(request, self.study):
             return self.state_page(request, "not_open.html", why_not=invitation.why_not)
+        if not self.settings.has_interview and not self.study.values.filter(is_archived=False).exists():
+            return self.state_page(request, "not_open.html", why_not=_("There is nothing to judge here yet."))
         return self.show(request)
 
     def act(self, request: HttpRequest) -> HttpResponseBase:

@@ -415,6 +415,17 @@ def test_a_study_that_is_not_open_says_so_and_takes_nothing_in(
     assert participant.interviews.get().turns.count() == 1
 
 
+def test_nobody_is_asked_to_agree_where_there_is_nothing_to_do(
+    browser: Client, study: Study, make_value: Callable[..., CanonicalValue]
+) -> None:
+    Study.objects.filter(id=study.id).update(settings={"has_interview": False, "stories_each": 0})
+    page = browser.get(f"/s/{study.slug}/").content.decode()
+    assert "There is nothing to judge here yet." in page
+    assert "Agree and begin" not in page
+    make_value(study)
+    assert "Agree and begin" in browser.get(f"/s/{study.slug}/").content.decode()
+
+
 def test_a_draft_looks_like_an_address_that_leads_nowhere(browser: Client, study: Study) -> None:
     Study.objects.filter(id=study.id).update(state="draft")
     draft, nothing = browser.get(f"/s/{study.slug}/"), browser.get("/s/nothing-here/")
@@ -526,12 +537,20 @@ def test_a_page_sent_again_with_other_answers_is_explained_in_words_for_people(b
 
 
 def test_titles_of_others_are_shown_and_never_run(
-    person: Client, study: Study, make_value: Callable[..., CanonicalValue]
+    person: Client,
+    study: Study,
+    context: Context,
+    make_value: Callable[..., CanonicalValue],
+    make_story: Callable[..., UpgradeStory],
 ) -> None:
-    make_value(study, title='"><img src=x onerror=alert(1)>', policies=["<b onclick=x>SIGNS</b> of it"])
-    page = person.get(f"/s/{study.slug}/others/").content.decode()
-    assert "<img" not in page
-    assert "<b onclick" not in page
+    title, lines = '"><img src=x onerror=alert(1)>', ["<b onclick=x>SIGNS</b> of it"]
+    bad = make_value(study, title=title, policies=lines)
+    make_story(study, bad, make_value(study, title=title + "2", policies=[*lines, "WAYS to stay"]), context)
+    for name in ("others/", "stories/?n=1"):
+        page = person.get(f"/s/{study.slug}/{name}").content.decode()
+        assert "&lt;img" in page
+        assert "<img" not in page
+        assert "<b onclick" not in page
 
 
 def test_values_are_shown_with_what_they_look_for(person: Client, study: Study, stories: list[UpgradeStory]) -> None:
