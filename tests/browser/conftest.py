@@ -24,8 +24,8 @@ ARGS = [
 ]  # fmt: skip
 PHONE: dict[str, Any] = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 HEAVIEST = 200_000  # bytes of a first load, uncompressed
-# What a thumb must hit and is smaller than 44 pixels each way. A link within a sentence may be as high as its line.
-TOO_SMALL = """() => [...document.querySelectorAll("a, button, input:not([type=hidden]), select, textarea, summary")]
+# What a participant's thumb must hit and is smaller than 44 pixels each way. A link within a sentence may be as high as its line.
+TOO_SMALL = """() => [...document.querySelectorAll(".walkin :is(a, button, input:not([type=hidden]), select, textarea, summary)")]
   .filter((e) => e.checkVisibility() && e.tabIndex >= 0 && getComputedStyle(e).display !== "inline" && !e.matches(".skip"))
   .map((e) => [e.outerHTML.slice(0, 80), (e.closest("label") ?? e).getBoundingClientRect()])
   .filter(([, box]) => box.width < 44 || box.height < 44).map(([html]) => html)"""
