@@ -133,8 +133,8 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
 # Pages, by the beginning of their address: those of one study's team, those for accounts, and those for everyone. What
 # everyone may open shows only what is published or one's own.
 TEAM_PAGES = ("studies/<slug:slug>/",)
-ACCOUNT_PAGES = ("studies/", "datasets/", "reports/", "jobs/", "developers/", "account/")
-OPEN_PAGES = ("back/", "s/<slug:slug>/", "g/<slug:slug>/", "c/<slug:slug>/", "accounts/")
+ACCOUNT_PAGES = ("studies/", "datasets/", "reports/", "jobs/", "account/")
+OPEN_PAGES = ("back/", "developers/", "s/<slug:slug>/", "g/<slug:slug>/", "c/<slug:slug>/", "accounts/")
 
 
 @dataclass
