@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from core.models import User
 from core.numbers import next_number
 from elicitation.algorithms.similarity import candidates
+from elicitation.interviews import ModelText
 from elicitation.models import (
     CanonicalValue,
     DeduplicationRun,
@@ -37,7 +38,7 @@ class SameValue(BaseModel):
     same_design: bool
     difference_is_oversight: bool
     same_granularity: bool
-    reason: str = Field(max_length=300)
+    reason: ModelText = Field(max_length=300)
 
     @property
     def is_same(self) -> bool:

@@ -5,11 +5,12 @@ held back. Without one there is no invented story: the two cards stand side by s
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
 from django.db import transaction
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from core.models import User
 from core.numbers import next_number
@@ -17,6 +18,7 @@ from elicitation.algorithms.difference import Difference
 from elicitation.algorithms.difference import difference as difference_of
 from elicitation.algorithms.similarity import similarities
 from elicitation.deduplication import lock, text_of
+from elicitation.interviews import ModelText
 from elicitation.models import CanonicalValue, Context, Study, UpgradeStory
 from elicitation.study_settings import settings_of
 from elicitation.values import counted_values
@@ -27,25 +29,31 @@ HELD_BACK = ("D", "F")
 Pair = tuple[CanonicalValue, CanonicalValue, Context]
 
 
-class Mapped(BaseModel):
-    """What becomes of one policy of the first value."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    policy: str = Field(max_length=400)
-    becomes: str = Field(max_length=400, description="the policy of the second value that covers it, or empty")
-    how: Literal["saw only a part", "had a mixed motive", "is done with more skill", "is lost"]
+LOST = "is lost"
+How = Literal["saw only a part", "had a mixed motive", "is done with more skill", "is lost"]
 
 
 class WrittenStory(BaseModel):
-    """A model's upgrade story."""
+    """A model's upgrade story. The mapping has a property for each line of the first value: see `story_type`."""
 
     model_config = ConfigDict(extra="forbid")
 
     was_really_about: str = Field(max_length=400)
-    mapping: list[Mapped] = Field(max_length=12)
-    story: str = Field(max_length=1500)
+    mapping: Any
+    story: ModelText = Field(min_length=1, max_length=1500)
     grade: Literal["A", "B", "C", "D", "F"]
+
+
+@lru_cache
+def story_type(lines: int, other_lines: int) -> type[WrittenStory]:
+    """Return the type of a story from a value of so many lines to one of so many: `line_1` … each become "line_1" … of the
+    second or "none", so that whatever fits can be stored."""
+    forbid = ConfigDict(extra="forbid")
+    becomes: Any = Literal[("none", *(f"line_{n}" for n in range(1, other_lines + 1)))]
+    mapped = create_model("Mapped", __config__=forbid, becomes=(becomes, ...), how=(How, ...))
+    properties: dict[str, Any] = {f"line_{n}": (mapped, ...) for n in range(1, lines + 1)}
+    mapping = create_model("Mapping", __config__=forbid, **properties)
+    return create_model("WrittenStory", __base__=WrittenStory, mapping=(mapping, ...))
 
 
 def propose_stories(
@@ -108,8 +116,8 @@ def _written_by(
     requests = [
         Request(
             prompt,
-            {"first": text_of(source), "second": text_of(target), "context": context.text},
-            returns=WrittenStory,
+            {"first": _numbered(source), "second": _numbered(target), "context": context.text},
+            returns=story_type(len(source.policies), len(target.policies)),
             purpose="upgrade_story",
         )
         for source, target, context in wanted
@@ -123,14 +131,20 @@ def _written_by(
     return written, error
 
 
+def _numbered(value: CanonicalValue) -> str:
+    lines = (f"line_{n}: " + "\n    ".join(policy.splitlines()) for n, policy in enumerate(value.policies, start=1))
+    return "\n".join([value.title, *lines])
+
+
 def _fields(answer: WrittenStory, pair: Pair, call: Any) -> dict[str, Any]:
-    """Return a model's story as it is stored; of its mapping only what speaks of policies that are there."""
+    """Return a model's story as it is stored."""
     source, target, _context = pair
-    mapping = [
-        {"from": m.policy, "to": m.becomes or None, "how": m.how}
-        for m in answer.mapping
-        if m.policy in source.policies and (not m.becomes or m.becomes in target.policies)
-    ]
+    mapping = []
+    for n, policy in enumerate(source.policies, start=1):
+        mapped = getattr(answer.mapping, f"line_{n}")
+        is_lost = mapped.how == LOST or mapped.becomes == "none"
+        becomes = None if is_lost else target.policies[int(mapped.becomes.removeprefix("line_")) - 1]
+        mapping.append({"from": policy, "to": becomes, "how": LOST if is_lost else mapped.how})
     held = {"state": UpgradeStory.State.ARCHIVED} if answer.grade in HELD_BACK else {}
     origin = UpgradeStory.Origin.MODEL
     return {"origin": origin, "text": answer.story, "grade": answer.grade, "mapping": mapping, "llm_call": call} | held

@@ -25,7 +25,6 @@ from elicitation.cards import CardDraft, PolicyDraft, QuoteDraft
 from elicitation.deduplication import SameValue
 from elicitation.interviews import NextTurn
 from elicitation.models import Context, Participant, Question, Study
-from elicitation.stories import Mapped, WrittenStory
 from graphs.building import build_graph
 from graphs.building import publish as publish_graph
 from llm_client import Asked, FakeLLM
@@ -60,14 +59,12 @@ def answer(asked: Asked) -> Said:
             )  # fmt: skip
         case "upgrade_story":
             is_rise = asked.user.index(TALKS["Keeping safe"][1]) < asked.user.index(TALKS["Letting go"][1])
-            lines = [TALKS[title][1] for title in ("Keeping safe", "Letting go")]
-            mapped = Mapped(policy=lines[0], becomes=lines[1], how="saw only a part")
-            return WrittenStory(
-                was_really_about="Care.",
-                mapping=[mapped],
-                story="I used to look for danger.",
-                grade="A" if is_rise else "F",
-            )
+            return {
+                "was_really_about": "Care.",
+                "mapping": {"line_1": {"becomes": "line_1", "how": "saw only a part"}},
+                "story": "I used to look for danger.",
+                "grade": "A" if is_rise else "F",
+            }
     raise AssertionError(f"nobody should ask for {asked.purpose}")
 
 

@@ -5,8 +5,7 @@ import pytest
 from core.ledger import DatabaseLedger
 from elicitation import stories
 from elicitation.models import CanonicalValue, Question, Study, UpgradeStory
-from elicitation.stories import Mapped, WrittenStory
-from llm_client import FakeLLM, LLMUnavailable
+from llm_client import FakeLLM, LLMBadAnswer, LLMUnavailable
 from tests.people import value_in
 
 pytestmark = pytest.mark.django_db
@@ -18,10 +17,9 @@ def two(study: Study) -> list[CanonicalValue]:
     return [value_in(study, title=title) for title in ("Care", "Patience")]
 
 
-def written(grade: str = "A") -> WrittenStory:
-    mapping = [{"policy": "SIGNS that someone is not heard", "becomes": "", "how": "is lost"}]
-    story = {"was_really_about": "being heard", "mapping": mapping, "story": "I used to wait.", "grade": grade}
-    return WrittenStory.model_validate(story)
+def written(grade: str = "A", becomes: str = "none", how: str = "is lost") -> dict[str, object]:
+    mapping = {"line_1": {"becomes": becomes, "how": how}}
+    return {"was_really_about": "being heard", "mapping": mapping, "story": "I used to wait.", "grade": grade}
 
 
 def test_without_a_model_pairs_are_proposed_in_both_directions(study: Study, two: list[CanonicalValue]) -> None:
@@ -51,9 +49,33 @@ def test_a_models_story_keeps_its_mapping_grade_and_call(study: Study, two: list
     assert weak.state == "archived"
 
 
-def test_lines_that_a_model_made_up_are_no_part_of_the_mapping(study: Study, two: list[CanonicalValue]) -> None:
-    made_up = written().model_copy(update={"mapping": [Mapped(policy="LINES of mine", becomes="", how="is lost")]})
-    assert stories.propose_stories(study, llm=FakeLLM([made_up, written()], ledger=DatabaseLedger()))[0].mapping == []
+@pytest.mark.parametrize(
+    ("becomes", "how", "stored"),
+    [
+        ("line_1", "saw only a part", ("SIGNS that someone is not heard", "saw only a part")),
+        ("none", "saw only a part", (None, "is lost")),
+        ("line_1", "is lost", (None, "is lost")),
+    ],
+)
+def test_every_line_is_mapped_to_one_that_is_there_or_lost(
+    study: Study, two: list[CanonicalValue], becomes: str, how: str, stored: tuple[str | None, str]
+) -> None:
+    llm = FakeLLM([written("A", becomes, how)] * 2, ledger=DatabaseLedger())
+    (mapped,) = stories.propose_stories(study, llm=llm)[0].mapping
+    assert (mapped["from"], mapped["to"], mapped["how"]) == (two[0].policies[0], *stored)
+
+
+@pytest.mark.parametrize(
+    "mapping",
+    [{}, {"line_1": {"becomes": "line_2", "how": "is lost"}}, {"line_9": {"becomes": "none", "how": "is lost"}}],
+)
+def test_lines_that_are_not_there_are_a_bad_answer(
+    study: Study, two: list[CanonicalValue], mapping: dict[str, object]
+) -> None:
+    made_up = written() | {"mapping": mapping}
+    with pytest.raises(LLMBadAnswer):
+        stories.propose_stories(study, llm=FakeLLM([made_up] * 4, ledger=DatabaseLedger()))
+    assert not UpgradeStory.objects.exists()
 
 
 def test_an_outage_keeps_what_was_written_and_writes_nothing_else(study: Study, two: list[CanonicalValue]) -> None:
