@@ -165,6 +165,9 @@ def revise_card(card: ValuesCard, wish: str, *, llm: LLM | None, revision: int |
         subject=participant.subject,
     )
     fields = _checked(draft, own_words(interview))
+    for policy in fields["policies"]:
+        # a line that stays as it was keeps its quotes, whatever the model left of them
+        policy["quotes"] = next((k["quotes"] for k in card.policies if k["text"] == policy["text"]), policy["quotes"])
     return _change(card, revision, ValuesCard.Origin.MODEL, origin=ValuesCard.Origin.MODEL, llm_call=call, **fields)
 
 

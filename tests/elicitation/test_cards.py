@@ -217,6 +217,12 @@ def test_a_wish_is_kept_and_a_failing_model_changes_nothing(model_talk: Intervie
     assert [turn.text for turn in model_talk.turns.filter(stage="card")] == ["Less about cars."]
 
 
+def test_a_line_that_a_model_leaves_as_it_was_keeps_its_quotes(model_talk: Interview) -> None:
+    card = cards.articulate_card(model_talk, llm=model(DRAFT))
+    bare = {"title": "Ending it", "description": "", "policies": [{"text": LINES[0]["text"], "quotes": []}]}
+    assert cards.revise_card(card, "Another name.", llm=model(bare)).policies == card.policies[:1]
+
+
 def test_a_model_may_not_empty_a_card(model_talk: Interview) -> None:
     card = cards.articulate_card(model_talk, llm=model(DRAFT))
     empty = {"title": "Letting go", "description": "", "policies": []}
