@@ -20,10 +20,11 @@ from pathlib import Path
 from django.conf import settings
 from django.db import DatabaseError
 
-from core.jobs import free_leases
+from core.jobs import free_leases, is_stuck
 
 THREADS = 8
-STOP_WITHIN = 9.5
+STOP_WITHIN = 8.5
+LOOK_EVERY = 2.0
 REQUESTS_END_WITHIN = 6
 LONGEST_PAUSE = 30.0
 
@@ -164,6 +165,15 @@ def _take_leases_back() -> None:
         free_leases()
 
 
+def _work_is_stuck() -> bool:
+    """Whether the one worker must be started anew. Over a file broker its processes share a lock: one that is killed while
+    it waits for work keeps that lock for ever, and the others wait with it."""
+    try:
+        return is_stuck()
+    except DatabaseError:
+        return False
+
+
 def check_port(port: int, patience: float = 2.0) -> None:
     """Raise PortTaken if something listens there and goes on to; what a killed start left behind ends in a moment."""
     until = time.monotonic() + patience
@@ -203,6 +213,8 @@ def serve(port: int, when_ready: Callable[[], None]) -> None:
     running = children(port)
     for child in running:
         child.guard = guard
+    worker = next(child for child in running if child.name == "worker")
+    looked = time.monotonic()
     told = False
     try:
         while not stopping:
@@ -211,6 +223,11 @@ def serve(port: int, when_ready: Callable[[], None]) -> None:
                     if child.starts:
                         print(f"The {child.name} process ended and is started again.", flush=True)
                     child.start()
+            if worker.before_start is not None and time.monotonic() - looked > LOOK_EVERY:
+                looked = time.monotonic()
+                if _work_is_stuck():
+                    print("The worker takes no work any more.", flush=True)
+                    worker.kill()
             if not told and answers(port):
                 told = True
                 when_ready()

@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 LEASE = timedelta(seconds=30)
 RESEND_AFTER = timedelta(seconds=10)
+UNSWEPT_AFTER = timedelta(seconds=8)  # a little more than the sweeper's round
 MOST_TRIES = 3
 WAIT_FOR_DATABASE = timedelta(seconds=10)
 
@@ -228,6 +229,14 @@ def free_leases() -> int:
     """End every lease. Only for one who knows that no worker runs; the sweeper sends these jobs again. Returns how many."""
     running = Job.objects.filter(state=Job.State.RUNNING)
     return running.update(lease_until=Now() - timedelta(milliseconds=1))
+
+
+def is_stuck() -> bool:
+    """Whether work waits that nobody does or sweeps: the worker lives, but takes no tasks any more."""
+    lost = Q(state=Job.State.RUNNING, lease_until__lt=Now() - UNSWEPT_AFTER)
+    left = Q(state=Job.State.QUEUED, sent_at__lt=Now() - RESEND_AFTER - 2 * UNSWEPT_AFTER) & _due()
+    is_busy = Job.objects.filter(state=Job.State.RUNNING).exclude(_lease_is_over()).exists()
+    return not is_busy and Job.objects.filter(lost | left).exists()
 
 
 def _due() -> Q:

@@ -208,3 +208,21 @@ def test_leases_of_workers_that_are_known_to_be_gone_end_at_once(job: Job) -> No
     sweep()
     job.refresh_from_db()
     assert job.state == "queued"
+
+
+def test_work_that_nobody_does_or_sweeps_is_noticed(job: Job) -> None:
+    long_ago = timezone.now() - timedelta(minutes=1)
+    assert not jobs.is_stuck()
+    Job.objects.filter(id=job.id).update(sent_at=long_ago)
+    assert jobs.is_stuck(), "a sweeper would have sent it again"
+    claim(str(job.id))
+    assert not jobs.is_stuck(), "someone works on it"
+    Job.objects.filter(id=job.id).update(lease_until=long_ago)
+    assert jobs.is_stuck(), "a sweeper would have freed it"
+
+
+def test_work_that_waits_behind_other_work_is_not_stuck(job: Job) -> None:
+    claim(str(job.id))
+    waiting = request_job("tests.nothing", {"n": 2})
+    Job.objects.filter(id=waiting.id).update(sent_at=timezone.now() - timedelta(minutes=1))
+    assert not jobs.is_stuck()
