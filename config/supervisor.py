@@ -23,7 +23,7 @@ from django.db import DatabaseError
 from core.jobs import free_leases, is_stuck
 
 THREADS = 8
-STOP_WITHIN = 8.5
+STOP_WITHIN = 8.0
 LOOK_EVERY = 2.0
 REQUESTS_END_WITHIN = 6
 LONGEST_PAUSE = 30.0
