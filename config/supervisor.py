@@ -23,8 +23,9 @@ from django.db import DatabaseError
 from core.jobs import free_leases, is_stuck
 
 THREADS = 8
-STOP_WITHIN = 8.0
+STOP_WITHIN = 7.0
 LOOK_EVERY = 2.0
+WORKER_BEGINS_WITHIN = 45.0
 REQUESTS_END_WITHIN = 6
 LONGEST_PAUSE = 30.0
 
@@ -123,6 +124,10 @@ class Child:
         self.starts = [start for start in self.starts if start > time.monotonic() - 60]
         pause = min(2.0 ** len(self.starts) - 1, LONGEST_PAUSE)
         return not self.starts or time.monotonic() - self.starts[-1] > pause
+
+    def has_run_for(self, seconds: float) -> bool:
+        """Whether it was started that long ago: what waited before its start is not its fault."""
+        return bool(self.starts) and time.monotonic() - self.starts[-1] > seconds
 
     def stop(self) -> None:
         """Ask it to finish. It tells its own children; told by us too, a worker would only replace them."""
@@ -225,7 +230,7 @@ def serve(port: int, when_ready: Callable[[], None]) -> None:
                     child.start()
             if worker.before_start is not None and time.monotonic() - looked > LOOK_EVERY:
                 looked = time.monotonic()
-                if _work_is_stuck():
+                if worker.has_run_for(WORKER_BEGINS_WITHIN) and _work_is_stuck():
                     print("The worker takes no work any more.", flush=True)
                     worker.kill()
             if not told and answers(port):

@@ -148,3 +148,10 @@ def test_a_guard_leaves_alone_what_has_ended(child: Child) -> None:
 
 def test_the_beat_is_a_process_of_its_own_so_that_its_death_is_seen() -> None:
     assert [child.name for child in children(8000)] == ["web", "worker", "beat"]
+
+
+def test_a_worker_that_has_just_begun_is_given_time_for_what_waited_before_it(child: Child) -> None:
+    child.start()
+    assert not child.has_run_for(45)
+    child.starts[-1] -= 46
+    assert child.has_run_for(45)
