@@ -26,7 +26,10 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 POSTGRES = "postgres://postgres@127.0.0.1:5432"
-BROKER, CACHE = 14, 15  # Redis databases; a lost hint is sent again, so that two runs do not hurt each other
+BROKER, CACHE = (
+    2 + os.getpid() % 12,
+    15,
+)  # Redis databases; another for each run, so that two take no messages of each other
 STUDY = "hard-moments"
 SEED = "9"
 ASK = f"""
