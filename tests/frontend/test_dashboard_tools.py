@@ -144,6 +144,12 @@ def test_a_report_is_asked_for_made_and_read(
     assert "<table" in told and '<svg class="iv' in told
 
 
+def test_a_step_without_figures_says_why(desk: Client, study: Study) -> None:
+    Study.objects.filter(id=study.id).update(source_sha256="0" * 64)
+    study.refresh_from_db()
+    assert "not in the imported files" in page(desk, "report", run_report("funnel", study=study).id)
+
+
 @pytest.mark.parametrize("what", ["", "nonsense:x", "funnel"])
 def test_a_report_that_does_not_exist_is_not_made(desk: Client, study: Study, what: str) -> None:
     assert ask(desk, what).status_code in (400, 404)
