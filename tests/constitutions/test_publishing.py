@@ -107,7 +107,7 @@ def test_a_version_does_not_differ_from_itself(version: ConstitutionVersion) -> 
 def of_people(study: Study) -> ConstitutionVersion:
     """A version that people of a study made by comparing."""
     dataset = comparisons.dataset_of(study)
-    people: list[Participant] = [join(study) for _ in range(3)]
+    people: list[Participant] = [join(study) for _ in range(6)]
     for n in range(40):
         pair = comparisons.add_comparison(dataset, prompt=f"p{n}", text_a="many words " * (n % 7 + 3), text_b="few")
         for person in people:
