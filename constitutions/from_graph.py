@@ -11,7 +11,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from constitutions.algorithms.scoring import jeffreys
+from core.algorithms.uncertainty import jeffreys
 from core.canonical import unchanged
 from elicitation.deduplication import projection
 from elicitation.models import CanonicalValue, Participant, ValueMember

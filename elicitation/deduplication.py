@@ -29,7 +29,7 @@ from llm_client import LLM, LLMBadAnswer, LLMError, Request, load_prompt
 
 
 class SameValue(BaseModel):
-    """A judge's answer about two values; they are one only if all five hold (moral-graph.md §4)."""
+    """A judge's answer about two values; they are one only if all five hold (after Klingefjord, Lowe, Edelman 2024)."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -27,7 +27,7 @@ class ExitQuestion(Part):
     text: str = Field(min_length=1, max_length=200)
 
 
-# What the 2023 trial asked when people left, in our words (moral-graph.md §7).
+# What the 2023 trial asked when people left, in our words.
 EXIT_QUESTIONS = [
     ExitQuestion(key="represented", text="My card and my answers say what I care about."),
     ExitQuestion(key="fair", text="The result is fair, even if my value is not the wisest one."),

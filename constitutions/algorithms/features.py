@@ -1,7 +1,7 @@
 """Measured text features: what can be counted in a text, without any model. Each is worded as the count that it is.
 
-A feature never says that a text is clearer or kinder, only that it has more of something. Source of the idea and measured
-results: research notes, inverse-constitution.md §7.
+A feature never says that a text is clearer or kinder, only that it has more of something. Measured
+results: docs/methods/features-judge.md.
 """
 
 import math

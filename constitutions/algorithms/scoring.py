@@ -9,6 +9,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
+from core.algorithms.uncertainty import jeffreys
+
 FEWEST_CLUSTERS = 10
 RESAMPLES = 1000
 
@@ -45,18 +47,10 @@ class Share(NamedTuple):
     high: float | None
 
 
-def jeffreys(successes: float, trials: int) -> tuple[float, float] | None:
-    """Return the 95 % Jeffreys interval of a share; None without trials. Source: Brown, Cai, DasGupta 2001."""
-    if not trials:
-        return None
-    low, high = stats.beta.ppf([0.025, 0.975], successes + 0.5, trials - successes + 0.5)
-    return float(low) if successes else 0.0, float(high) if successes < trials else 1.0
-
-
 def share_by_cluster(hits: np.ndarray, clusters: Sequence[str], rng: np.random.Generator) -> Share:
     """Return the mean of `hits` (0 to 1) with a bootstrap interval that draws whole clusters.
 
-    From about 100 clusters its true coverage is 93–97 % (constitution-targets.md §4); below 50 a cluster t interval with
+    From about 100 clusters its true coverage is 93–97 % (docs/methods/features-judge.md); below 50 a cluster t interval with
     G − 1 degrees of freedom, which is the better there; under 10 none.
     """
     if not len(hits):
@@ -68,7 +62,7 @@ def share_by_cluster(hits: np.ndarray, clusters: Sequence[str], rng: np.random.G
     if count < FEWEST_CLUSTERS:
         return Share(len(hits), value, None, None)
     if value in (0.0, 1.0):  # nothing varies, so resampling would claim certainty: Jeffreys on the clusters
-        return Share(len(hits), value, *(jeffreys(value * count, count) or (None, None)))
+        return Share(len(hits), value, *jeffreys(count if value else 0, count))
     if count < 50:
         residuals = sums - value * sizes
         error = float(np.sqrt(count / (count - 1) * (residuals**2).sum())) / len(hits)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from core.algorithms.uncertainty import benjamini_hochberg
+
 
 @dataclass(frozen=True)
 class SelectionRules:
@@ -65,7 +67,7 @@ def p_values(votes: np.ndarray, raters: Sequence[int], rng: np.random.Generator)
     `votes` as in `select`; `raters` numbers who answered each comparison, or is empty where several did or nobody knows.
     One rater's answers go together, so whole raters are turned: from 12 raters on by sign flips (exact at 12), from 6 to
     11 by a t test of their sums with G − 1 degrees of freedom, which keeps a little too much. With fewer raters the exact
-    sign test speaks about these comparisons, not about people. Measured: constitution-targets.md §3.
+    sign test speaks about these comparisons, not about people. Measured: docs/methods/features-judge.md.
     """
     numbers, place = np.unique(np.asarray(raters, dtype=int), return_inverse=True)
     count = len(numbers)
@@ -91,11 +93,6 @@ def _t_of_raters(sums: np.ndarray) -> np.ndarray:
     t = sums.mean(axis=0) / np.where(same, 1, error)
     p = 2 * stats.t.sf(np.abs(t), count - 1)
     return np.where(same, np.where(sums[0] == 0, 1.0, 2 / 2**count), p)
-
-
-def benjamini_hochberg(p_values: np.ndarray) -> np.ndarray:
-    """Return q-values, shape as given (Benjamini and Hochberg 1995)."""
-    return np.asarray(stats.false_discovery_control(p_values)) if len(p_values) else p_values
 
 
 def select(votes: np.ndarray, p: np.ndarray, rules: SelectionRules) -> list[Tested]:

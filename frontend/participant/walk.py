@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from elicitation.models import Study
 from elicitation.study_settings import settings_of
 
-# The steps, with the part of the announced time that each takes (the trial's measured medians, moral-graph.md §2).
+# The steps, with the part of the announced time that each takes (medians of the 2023 trial's people).
 STEPS = {
     "start": (gettext_lazy("Start"), 0.05),
     "question": (gettext_lazy("Question"), 0.05),

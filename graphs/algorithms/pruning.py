@@ -10,8 +10,8 @@ from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
+from core.algorithms.uncertainty import Interval, benjamini_hochberg, exact_p, jeffreys
 from graphs.algorithms.tally import Counts, EdgeTally, Pair, counts_of, entropy, net_support
-from graphs.algorithms.uncertainty import Interval, benjamini_hochberg, exact_p, jeffreys
 
 KEPT = "kept"
 DROPPED = "dropped"

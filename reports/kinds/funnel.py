@@ -7,8 +7,8 @@ import numpy as np
 from django.db.models import Q
 from pydantic import BaseModel, ConfigDict
 
+from core.algorithms.uncertainty import jeffreys
 from elicitation.models import Draw, Participant, Study
-from graphs.algorithms.uncertainty import jeffreys
 from reports.registry import report
 
 SMALLEST_CELL = 5

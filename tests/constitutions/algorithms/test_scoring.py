@@ -72,7 +72,7 @@ def test_pairs_of_one_prompt_widen_the_interval() -> None:
 
 @pytest.mark.parametrize(("clusters", "least"), [(25, 0.89), (60, 0.90), (150, 0.92)])
 def test_the_interval_covers_the_truth_as_often_as_it_says(clusters: int, least: float) -> None:
-    """True accuracy .65, ICC .2, 5 comparisons a prompt, as in constitution-targets.md §4."""
+    """True accuracy .65, ICC .2, 5 comparisons a prompt."""
     rng, runs, covered = np.random.default_rng(11), 300, 0
     strength = 1 / 0.2 - 1
     names = [str(n) for n in range(clusters) for _ in range(5)]
@@ -139,7 +139,7 @@ def pandalm(shared_data: Path) -> Humans:
 
 def test_the_measured_features_predict_held_out_pandalm_humans_as_well_as_known(pandalm: Humans) -> None:
     """By prompt, 50/50, mean of 10 seeds: logistic ≥ 70.5 %, readable ≥ 66 %, longest about 67 %; with words ≥ 72 %, and
-    above 80 % the split would leak (constitution-targets.md §5)."""
+    above 80 % the split would leak."""
     lengths = np.array([float(len(a) - len(b)) for a, b in zip(pandalm.texts_a, pandalm.texts_b, strict=True)])
     answers = np.array(pandalm.answers)
     found: dict[str, list[float]] = {"readable": [], "logistic": [], "words": [], "longest": []}

@@ -9,7 +9,6 @@ from constitutions.algorithms.selection import (
     FLIPS,
     SIGN,
     SelectionRules,
-    benjamini_hochberg,
     orient,
     p_values,
     select,
@@ -43,11 +42,6 @@ def test_the_sign_test_is_that_of_pencil_and_paper() -> None:
     assert sign_test_p(5, 0) == pytest.approx(2 / 2**5)
     assert sign_test_p(3, 3) == 1
     assert sign_test_p(0, 0) == 1
-
-
-def test_q_values_are_those_of_benjamini_and_hochberg() -> None:
-    assert benjamini_hochberg(np.array([0.01, 0.02, 0.03, 0.04])) == pytest.approx([0.04] * 4)
-    assert benjamini_hochberg(np.array([0.01, 0.5])) == pytest.approx([0.02, 0.5])
 
 
 def test_planted_principles_are_found_and_few_others() -> None:

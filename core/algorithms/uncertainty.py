@@ -1,4 +1,4 @@
-"""How sure an arrow is: intervals, exact tests, and control of false discoveries."""
+"""How sure a share is, of an arrow, a principle or a funnel alike: intervals, exact tests, control of false discoveries."""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -19,8 +19,8 @@ def jeffreys(successes: int, trials: int, level: float = 0.95) -> Interval:
     """Return the Jeffreys interval of a share (Beta(½, ½) prior, equal tails; 0 and 1 are kept where all or none
     agree).
 
-    True coverage at the trial's counts is 94–97 % (graph-targets.md §2). Source: Brown, Cai, DasGupta 2001.
-    Raises ValueError for impossible counts.
+    True coverage at the 2023 trial's counts is 94–97 %. Source: Brown, Cai, DasGupta 2001. Raises ValueError for
+    impossible counts.
     """
     if not 0 <= successes <= trials:
         raise ValueError("successes must lie between 0 and trials")

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from graphs.algorithms.uncertainty import benjamini_hochberg, exact_p, jeffreys
+from core.algorithms.uncertainty import benjamini_hochberg, exact_p, jeffreys
 
 
 def test_the_interval_of_a_known_case() -> None:
