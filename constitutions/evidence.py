@@ -14,9 +14,9 @@ from constitutions.extraction import answers_behind
 from constitutions.models import ConstitutionVersion, PrincipleEvidence
 from elicitation.comparisons import answered_by_few
 from elicitation.deduplication import projection
+from elicitation.groups import SMALLEST_CELL
 from elicitation.models import CanonicalValue, ValuesCard
 
-SMALLEST_CELL = 5
 MOST_SHOWN = 50
 
 

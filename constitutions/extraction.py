@@ -23,6 +23,7 @@ from constitutions.models import Extraction, PrincipleEvidence
 from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.models import User
 from elicitation.comparisons import answers_given, majority_of
+from elicitation.groups import SMALLEST_CELL, members
 from elicitation.models import Annotation, Comparison, Dataset, Participant, Study
 from graphs.models import GraphSnapshot
 
@@ -30,7 +31,6 @@ FORMAT = "folkmoot-extraction/1"
 ENOUGH = "enough evidence"
 NOT_ENOUGH = "not enough evidence"
 LARGEST_SEED = 2**32 - 1
-SMALLEST_CELL = 5
 FEWEST_COMPARISONS = 4
 _OTHER = {"a": "b", "b": "a"}
 
@@ -245,12 +245,7 @@ def _annotators_behind(dataset: Dataset, annotators: Sequence[str], group: str) 
 
 def _group_annotators(dataset: Dataset, group: str) -> list[str]:
     """Return the annotators of a group "key=value" of the study's people. Raises ValidationError under five people."""
-    key, _sign, value = group.partition("=")
-    people = Participant.objects.filter(annotators__dataset=dataset, withdrawn_at=None).distinct()
-    inside = [p.id for p in people if value and p.demographics.get(key) == value]
-    if len(inside) < SMALLEST_CELL or 0 < people.count() - len(inside) < SMALLEST_CELL:
-        told = _("Write it as KEY=VALUE; groups of fewer than %d people, inside or outside, are not shown.")
-        raise ValidationError({"group": told % SMALLEST_CELL})
+    inside = members(Participant.objects.filter(annotators__dataset=dataset, withdrawn_at=None).distinct(), group)
     return list(dataset.annotators.filter(participant__in=inside).values_list("source_id", flat=True))
 
 

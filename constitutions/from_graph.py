@@ -17,8 +17,6 @@ from elicitation.deduplication import projection
 from elicitation.models import CanonicalValue, Participant, ValueMember
 from graphs.models import GraphSnapshot
 
-SMALLEST_CELL = 5
-
 
 class GraphPrinciple(NamedTuple):
     """A principle as it is told, and what stands behind it, by database id."""

@@ -26,13 +26,13 @@ from elicitation.comparison_formats.content import (
     ComparisonRow,
     Written,
 )
+from elicitation.groups import SMALLEST_CELL
 from elicitation.models import Annotation, Annotator, Comparison, Dataset, Participant, Study
 from elicitation.participation import hold, must_be_open
 from elicitation.study_folder.content import ImportSummary
 from elicitation.tables import BadFile
 
 BATCH = 500
-SMALLEST_CELL = 5
 MOST_SLUG = 60
 
 Texts = tuple[str | None, ...]  # prompt, text_a, text_b

@@ -19,12 +19,12 @@ from core.code_version import code_version
 from core.models import User
 from core.numbers import next_number
 from core.problems import Conflict
+from elicitation.groups import SMALLEST_CELL
 from elicitation.models import CanonicalValue, Study
 from elicitation.values import holders
 from graphs.algorithms import ranking, resampling
 from graphs.algorithms.pruning import RULES, RobustRules, Rules, Verdict
 from graphs.algorithms.tally import EdgeTally, Pair, Vote, entropy, net_support, tally
-from graphs.counting import SMALLEST_CELL as SMALLEST_CELL
 from graphs.counting import Counted, Filters, count_votes, read_filters, votes_since
 from graphs.models import GraphPublication, GraphSnapshot
 

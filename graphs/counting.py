@@ -12,20 +12,19 @@ from django.utils.translation import gettext as _
 
 from core.text import near
 from elicitation.deduplication import projection
+from elicitation.groups import SMALLEST_CELL, members
 from elicitation.models import CanonicalValue, Context, Participant, Question, Study, WisdomVote
 from graphs.algorithms.tally import Vote
-
-SMALLEST_CELL = 5
 
 
 @dataclass(frozen=True)
 class Filters:
-    """Which votes are counted; None means all. Made by `read_filters`, which checks what it is given."""
+    """Which votes are counted; None and "" mean all. Made by `read_filters`, which checks what it is given."""
 
     before: datetime | None = None
     context: Context | None = None
     question: Question | None = None
-    group: tuple[str, str] | None = None
+    group: str = ""
 
     def stored(self) -> dict[str, str]:
         """Return the filters as a graph's body says them: times in UTC, the study's own references."""
@@ -33,7 +32,7 @@ class Filters:
             "before": self.before.isoformat().replace("+00:00", "Z") if self.before else "",
             "context": self.context.text if self.context else "",
             "question": (self.question.source_id or str(self.question.number)) if self.question else "",
-            "group": "=".join(self.group) if self.group else "",
+            "group": self.group,
         }
 
 
@@ -52,11 +51,13 @@ def read_filters(
 ) -> Filters:
     """Return checked filters. `before` is an ISO time with its zone, `context` a context's text, `question` a
     question's id or number, `group` "key=value" of the demographics. Raises ValidationError that names the option."""
+    if group:
+        _numbers_of(study, group)
     return Filters(
         before=_moment(before) if before else None,
         context=_context(study, context) if context else None,
         question=_question(study, question) if question else None,
-        group=_group(study, group) if group else None,
+        group=group,
     )
 
 
@@ -92,22 +93,6 @@ def _question(study: Study, name: str) -> Question:
     raise ValidationError({"question": _("There is no question %(name)r. There are: %(known)s.") % told})
 
 
-def _group(study: Study, text: str) -> tuple[str, str]:
-    key, sign, value = text.partition("=")
-    answers = list(Participant.objects.counted(study).values_list("demographics", flat=True))
-    known = sorted({name for given in answers for name in given})
-    if not sign or not value or key not in known:
-        told = ", ".join(known) or _("none")
-        raise ValidationError({"group": _("Write it as KEY=VALUE. The keys of this study are: %s.") % told})
-    sizes = Counter(given[key] for given in answers if given.get(key))
-    if sizes[value] < SMALLEST_CELL:  # one that nobody is of must not differ from one of a few people
-        shown = ", ".join(sorted(name for name, size in sizes.items() if size >= SMALLEST_CELL)) or _("none")
-        told_sizes = {"least": SMALLEST_CELL, "key": key, "shown": shown}
-        what = _("Groups of fewer than %(least)d people are not shown. Those of %(key)s that are: %(shown)s.")
-        raise ValidationError({"group": what % told_sizes})
-    return key, value
-
-
 def count_votes(study: Study, filters: Filters) -> Counted:
     """Return the votes that the filters let through, values by their numbers and people by theirs.
 
@@ -118,7 +103,7 @@ def count_votes(study: Study, filters: Filters) -> Counted:
     found = _projected(study, _standing(study, filters))
     votes, withheld = found.votes, 0
     if filters.group:
-        votes, withheld = _safe_cells(votes, _members(study, *filters.group))
+        votes, withheld = _safe_cells(votes, _numbers_of(study, filters.group))
     if not votes:
         raise ValidationError({"votes": _("There is no vote to count here, so there is no graph to build.")})
     return Counted(votes, found.last_id, found.archived, found.merged, withheld)
@@ -130,7 +115,7 @@ def votes_behind(study: Study, stored: Mapping[str, str], last_vote_id: int) -> 
     try:
         filters = read_filters(study, **stored)
         found = _projected(study, _standing(study, filters, until=last_vote_id))
-        votes = _safe_cells(found.votes, _members(study, *filters.group))[0] if filters.group else found.votes
+        votes = _safe_cells(found.votes, _numbers_of(study, filters.group))[0] if filters.group else found.votes
     except ValidationError:
         return []
     return [(found.ids[_answered(vote)], vote) for vote in votes]
@@ -211,9 +196,8 @@ def _one_each(votes: Sequence[Vote]) -> list[Vote]:
     return [vote for place, vote in enumerate(votes) if newest[_answered(vote)] == place]
 
 
-def _members(study: Study, key: str, value: str) -> set[int]:
-    people = Participant.objects.counted(study).values_list("number", "demographics")
-    return {number for number, answers in people if answers.get(key) == value}
+def _numbers_of(study: Study, group: str) -> set[int]:
+    return set(members(Participant.objects.counted(study), group).values_list("number", flat=True))
 
 
 def _safe_cells(votes: Sequence[Vote], members: Collection[int]) -> tuple[list[Vote], int]:

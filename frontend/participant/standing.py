@@ -9,10 +9,11 @@ from typing import Any
 
 from core.access import Caller
 from elicitation.deduplication import projection
+from elicitation.groups import SMALLEST_CELL
 from elicitation.models import Participant
 from elicitation.values import own_value
 from graphs.algorithms.pruning import KEPT
-from graphs.building import SMALLEST_CELL, body_of
+from graphs.building import body_of
 from graphs.models import GraphSnapshot
 
 MOST_ON_A_SIDE = 2  # in the drawing, so that titles fit on a phone; the table has them all

@@ -8,10 +8,9 @@ from django.db.models import Q
 from pydantic import BaseModel, ConfigDict
 
 from core.algorithms.uncertainty import jeffreys
+from elicitation.groups import SMALLEST_CELL, members
 from elicitation.models import Draw, Participant, Study
 from reports.registry import report
-
-SMALLEST_CELL = 5
 
 
 class Parameters(BaseModel):
@@ -24,10 +23,10 @@ class Parameters(BaseModel):
 
 @report("funnel", title="Funnel of a study", about="study", parameters=Parameters)
 def funnel(study: Study, parameters: Parameters) -> dict[str, Any]:
-    """Return the steps with counts, shares of all who took part, and intervals. Raises ValueError for a group that is
+    """Return the steps with counts, shares of all who took part, and intervals. Raises ValidationError for a group that is
     unknown or has fewer than five people."""
     everyone = Participant.objects.counted(study)
-    people = _group(everyone, parameters.group) if parameters.group else everyone
+    people = members(everyone, parameters.group) if parameters.group else everyone
     counts, base = _counts(people), people.count()  # imported people agreed elsewhere
     withheld: set[str] = set()
     if parameters.group:
@@ -97,14 +96,3 @@ def _telling(counts: Mapping[str, int], base: int) -> set[str]:
         else:
             told.append(count)
     return telling
-
-
-def _group(people: Any, group: str) -> Any:
-    key, _sign, value = group.partition("=")
-    everyone = list(people.values_list("id", "demographics"))
-    inside = [ident for ident, answers in everyone if value and answers.get(key) == value]
-    if len(inside) < SMALLEST_CELL or 0 < len(everyone) - len(inside) < SMALLEST_CELL:
-        raise ValueError(
-            f"group: write it as KEY=VALUE; groups of fewer than {SMALLEST_CELL} people, inside or outside, are not shown"
-        )
-    return people.filter(id__in=inside)

@@ -94,10 +94,11 @@ def test_a_group_that_nobody_is_of_is_told_like_one_of_a_few(
 ) -> None:
     pair = (value_in(study), value_in(study))
     crowd(6, *pair, demographics={"colour": "green"})
+    crowd(5, *pair, demographics={"colour": "yellow"})
     crowd(2, *pair, demographics={"colour": "red"})
     with pytest.raises(CommandError) as caught:
         call_command("build_graph", study.slug, "--group", f"colour={value}")
-    told = "--group: Groups of fewer than 5 people are not shown. Those of colour that are: green."
+    told = "are not shown. Those of colour that are: green, yellow."
     assert str(caught.value).endswith(told)
 
 

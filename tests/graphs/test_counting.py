@@ -138,7 +138,7 @@ def test_a_questions_own_id_comes_before_a_number(study: Study) -> None:
         ("context", "When it rains", "When someone loses a freedom; When a family must decide"),
         ("question", "9", "There are: 1"),
         ("group", "party", "KEY=VALUE"),
-        ("group", "party=Left", "The keys of this study are: age"),
+        ("group", "party=Left", "The keys of these people are: age"),
     ],
 )
 def test_an_option_that_is_not_there_is_named_with_what_is(
