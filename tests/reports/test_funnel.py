@@ -83,7 +83,7 @@ def test_a_step_that_would_point_at_fewer_than_five_people_of_a_group_is_withhel
 
 @pytest.mark.parametrize("group", ["place=moon", "place", "age=20"])
 def test_a_group_that_is_unknown_or_small_is_refused(study: Study, crowd: list[Participant], group: str) -> None:
-    with pytest.raises(ValidationError, match="fewer than 5|KEY=VALUE"):
+    with pytest.raises(ValidationError, match=r"fewer than 5|KEY=VALUE"):
         funnel(study, group=group)
 
 
