@@ -1,9 +1,11 @@
 """Tokens and codes: made at random, shown once, kept only as a keyed digest."""
 
+import base64
 import hashlib
 import hmac
 import secrets
 
+from cryptography.fernet import Fernet
 from django.conf import settings
 
 # Crockford's base 32: no I, L, O, U, so that a code survives being read aloud or copied by hand.
@@ -33,21 +35,14 @@ def digest(secret: str) -> str:
 
 
 def seal(content: bytes, secret: str) -> bytes:
-    """Return `content` so that only who has `secret` and the site's SECRET_KEY can read it.
-
-    It is added to as many bytes that SHAKE-256 draws from both secrets and a fresh 128-bit number, a pad that is never used
-    twice. It hides and does not sign: whoever can write to the database can do worse than garble it.
-    """
-    fresh = secrets.token_bytes(16)
-    return fresh + _padded(content, secret, fresh)
+    """Return `content` so that only who has `secret` and the site's SECRET_KEY can read it."""
+    return _box(secret).encrypt(content)
 
 
 def unseal(sealed: bytes, secret: str) -> bytes:
-    """Return what `seal` was given under the same `secret`."""
-    return _padded(sealed[16:], secret, sealed[:16])
+    """Return what `seal` was given under the same `secret`. Raises cryptography.fernet.InvalidToken under another."""
+    return _box(secret).decrypt(sealed)
 
 
-def _padded(content: bytes, secret: str, fresh: bytes) -> bytes:
-    pad = hashlib.shake_256(bytes.fromhex(digest(f"seal:{secret}")) + fresh).digest(len(content))
-    mixed = int.from_bytes(content) ^ int.from_bytes(pad)
-    return mixed.to_bytes(len(content))
+def _box(secret: str) -> Fernet:
+    return Fernet(base64.urlsafe_b64encode(bytes.fromhex(digest(f"seal:{secret}"))))

@@ -1,3 +1,6 @@
+import pytest
+from cryptography.fernet import InvalidToken
+
 from core.secrets import digest, new_code, new_token, read_code, seal, unseal
 
 
@@ -22,5 +25,7 @@ def test_what_is_sealed_opens_with_its_own_secret_alone_and_never_looks_the_same
     content = b"\x00 what someone said" * 100
     sealed = seal(content, "one")
     assert unseal(sealed, "one") == content
-    assert unseal(sealed, "two") != content and seal(content, "one") != sealed
+    assert content not in sealed and seal(content, "one") != sealed
+    with pytest.raises(InvalidToken):
+        unseal(sealed, "two")
     assert unseal(seal(b"", "one"), "one") == b""
