@@ -6,7 +6,7 @@ from core.append_only import AppendOnly
 class Migration(migrations.Migration):
     """Rows here are added and never changed; the database refuses."""
 
-    dependencies = [("constitutions", "0002_initial")]
+    dependencies = [("constitutions", "0001_initial")]
 
     operations = [
         AppendOnly("constitutions_constitutionversion"),
