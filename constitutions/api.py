@@ -17,6 +17,7 @@ from rest_framework.views import APIView
 
 from constitutions.evidence import evidence_behind
 from constitutions.exports import FORMS, export
+from constitutions.extraction import must_be_there
 from constitutions.judges import judge_named
 from constitutions.models import Constitution, ConstitutionVersion
 from constitutions.publishing import diff, notice_withdrawals, version_body
@@ -61,14 +62,15 @@ class ConstitutionListView(generics.ListAPIView[Constitution]):
         wanted = dict(serializer.validated_data)
         judge_named(wanted["judge"])
         caller = caller_of(request)
-        owner: Study | Dataset | None = None
+        study = dataset = None
         if slug := wanted.pop("study", None):
-            owner = get_object_or_404(Study.objects.run_by(caller, change=True), slug=slug)
-            wanted["study"] = str(owner.id)
+            study = get_object_or_404(Study.objects.run_by(caller, change=True), slug=slug)
+            wanted["study"] = str(study.id)
         if slug := wanted.pop("dataset", None):
             dataset = get_object_or_404(Dataset.objects.run_by(caller, change=True), slug=slug)
             wanted["dataset"] = str(dataset.id)
-            owner = owner or dataset
+        must_be_there(dataset, study, wanted.get("annotators", ()), wanted.get("group", ""))
+        owner = study or dataset
         assert owner is not None
         assert caller.user is not None
         inputs = wanted | {"user": caller.user.id}

@@ -103,6 +103,8 @@ def _prompt(version: ConstitutionVersion) -> str:
     """A system prompt, ready to paste: the principles, in their order."""
     body = version_body(version)
     lines = ["When you answer, follow these principles. Earlier ones weigh more.", ""]
+    if body["is_simulated"]:
+        lines[:0] = ["(These principles were made by simulated participants. No person said them.)", ""]
     lines += [f"{place}. {' '.join(p['text'].split())}" for place, p in enumerate(body["principles"], 1)]
     return "\n".join(lines) + "\n"
 

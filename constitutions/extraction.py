@@ -156,6 +156,21 @@ def estimate(
     }
 
 
+def must_be_there(
+    dataset: Dataset | None, study: Study | None, annotators: Sequence[str] = (), group: str = ""
+) -> None:
+    """Raise ValidationError that names what an extraction would lack: a published graph, an annotator, or a group that may
+    be shown. For whoever asks for one in the background, so that they hear of it at once."""
+    if study is not None:
+        _published_graph(study)
+    if dataset is not None and group:
+        _group_annotators(dataset, group)
+    elif dataset is not None:
+        known = set(dataset.annotators.filter(source_id__in=annotators).values_list("source_id", flat=True))
+        if missing := [name for name in annotators if name not in known]:
+            raise ValidationError({"annotators": _("There is no annotator %s.") % ", ".join(missing)})
+
+
 def _no_calls() -> dict[str, int]:
     return {"requests": 0, "retries": 0, "tokens": 0, "cost": 0}
 

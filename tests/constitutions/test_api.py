@@ -252,11 +252,24 @@ def test_the_job_done_twice_publishes_once(job: Job) -> None:
     assert ConstitutionVersion.objects.count() == 1
 
 
-def test_a_job_that_cannot_be_done_says_why(dataset: Dataset, facilitator: User, client_of: ClientOf) -> None:
-    wanted = {"dataset": dataset.slug, "annotators": ["dora"]}
-    answer = client_of(facilitator).post(ADDRESS, wanted, format="json")
+@pytest.mark.parametrize(("field", "value"), [("annotators", ["dora"]), ("group", "place=moon")])
+def test_who_is_not_there_is_told_before_any_work(
+    dataset: Dataset, facilitator: User, client_of: ClientOf, field: str, value: object
+) -> None:
+    answer = client_of(facilitator).post(ADDRESS, {"dataset": dataset.slug, field: value}, format="json")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+    assert not Job.objects.exists()
+
+
+def test_a_job_whose_annotator_left_meanwhile_says_why(
+    dataset: Dataset, facilitator: User, client_of: ClientOf
+) -> None:
+    name = dataset.annotators.earliest("number").source_id
+    answer = client_of(facilitator).post(ADDRESS, {"dataset": dataset.slug, "annotators": [name]}, format="json")
+    with erasing():
+        dataset.annotators.all().delete()
     failed = work(Job.objects.get(id=answer.json()["id"]))
-    assert (failed.state, "dora" in failed.error) == (Job.State.FAILED, True)
+    assert (failed.state, name in failed.error) == (Job.State.FAILED, True)
 
 
 def test_a_job_that_finds_too_little_says_so_in_plain_words(

@@ -8,7 +8,7 @@ from constitutions.extraction import extract
 from constitutions.models import ConstitutionVersion
 from constitutions.publishing import publish, version_body
 from elicitation.comparison_formats import read_comparisons
-from elicitation.models import Dataset
+from elicitation.models import Dataset, Study
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +39,14 @@ def test_the_prompt_is_the_principles_in_their_order(version: ConstitutionVersio
     lines = export(version, "prompt").splitlines()
     principles = version_body(version)["principles"]
     assert lines[2:] == [f"{n}. {p['text']}" for n, p in enumerate(principles, 1)]
+
+
+def test_the_prompt_says_that_simulated_people_made_it(dataset: Dataset, study: Study) -> None:
+    study.is_simulated = True
+    study.save(update_fields=["is_simulated"])
+    Dataset.objects.filter(id=dataset.id).update(study=study)
+    version = publish(extract(dataset=Dataset.objects.get(id=dataset.id)), slug="simulated")
+    assert export(version, "prompt").startswith("(These principles were made by simulated participants.")
 
 
 def test_annotated_pairs_have_each_principle_as_an_annotator(version: ConstitutionVersion) -> None:
