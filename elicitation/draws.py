@@ -1,7 +1,7 @@
 """What to show whom next. A draw is stored when it is made, and answers are accepted only for its items."""
 
 import numpy as np
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
@@ -17,18 +17,62 @@ def seed_of(participant: Participant, kind: str) -> int:
     return participant.number * 2 + (kind == Draw.Kind.STORIES)
 
 
-def draw_stories(participant: Participant) -> Draw:
-    """Return the person's stories, drawn now if they were not. The draw is empty where no story can be asked.
+def find(participant: Participant, kind: str) -> Draw | None:
+    """Return what was drawn for the person, or None if nothing was drawn yet."""
+    return Draw.objects.filter(participant=participant, kind=kind).order_by("created_at").last()
 
-    Never drawn: stories that are not approved, that join values which count as one or are archived, or whose pair the
-    person has judged in that context.
+
+def row_to_fill(participant: Participant, kind: str) -> Draw:
+    """Within a transaction: keep the person's other windows from drawing, and return their one draw of a kind.
+
+    It is made now if there was none. One that was empty, for want of anything to judge, is open again.
     """
-    drawn = Draw.objects.filter(participant=participant, kind=Draw.Kind.STORIES).order_by("created_at").last()
-    if drawn is not None:
-        return drawn
+    hold(participant)
+    draw = find(participant, kind)
+    if draw is None:
+        seed = seed_of(participant, kind)
+        return Draw.objects.create(participant=participant, kind=kind, question=participant.question, seed=seed)
+    if not (draw.items.exists() or draw.exposures.exists()):
+        draw.question, draw.completed_at = participant.question, None
+        draw.save(update_fields=["question", "completed_at"])
+    return draw
+
+
+def draw_stories(participant: Participant) -> Draw:
+    """Return the person's stories, drawn now if they were not.
+
+    The draw stays empty where no story can be asked, and is filled when the person comes back and there are some. Never
+    drawn: stories that are not approved, that join values which count as one or are archived, or whose pair the person
+    has judged in that context.
+    """
+    draw = find(participant, Draw.Kind.STORIES)
+    if draw is not None and draw.items.exists():
+        return draw
+    chosen = _choose(participant)
+    if draw is not None and not chosen:
+        return draw
+    with transaction.atomic():
+        draw = row_to_fill(participant, Draw.Kind.STORIES)
+        if not draw.items.exists():  # else another window drew at the same moment
+            DrawItem.objects.bulk_create(
+                [
+                    DrawItem(draw=draw, position=place, story=story, from_first=from_first)
+                    for place, (story, from_first) in enumerate(chosen)
+                ]
+            )
+    return draw
+
+
+def count_new(participant: Participant) -> int:
+    """Return how many stories would be drawn for someone who has none yet; 0 for those who have some."""
+    draw = find(participant, Draw.Kind.STORIES)
+    return 0 if draw is not None and draw.items.exists() else len(_choose(participant))
+
+
+def _choose(participant: Participant) -> list[tuple[UpgradeStory, bool]]:
+    """Return the stories that fit the person now, each with whether its first value is shown first."""
     study = participant.study
-    seed = seed_of(participant, Draw.Kind.STORIES)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed_of(participant, Draw.Kind.STORIES))
     projection = deduplication.projection(study)
     judged = set(
         WisdomVote.objects.filter(participant=participant).values_list("from_value_id", "to_value_id", "context_id")
@@ -58,21 +102,7 @@ def draw_stories(participant: Participant) -> Draw:
         options.append(StoryOption(story.number, (pair[0], pair[1]), votes.get(story.id, 0), near))
     chosen = choose_stories(options, how_many=settings_of(study).stories_each, rng=rng)
     sides = rng.random(len(chosen)) < 0.5
-    try:
-        with transaction.atomic():
-            hold(participant)
-            draw = Draw.objects.create(
-                participant=participant, kind=Draw.Kind.STORIES, question=participant.question, seed=seed
-            )
-            DrawItem.objects.bulk_create(
-                [
-                    DrawItem(draw=draw, position=place, story=by_number[number], from_first=bool(sides[place]))
-                    for place, number in enumerate(chosen)
-                ]
-            )
-            return draw
-    except IntegrityError:  # another tab drew at the same moment
-        return Draw.objects.get(participant=participant, kind=Draw.Kind.STORIES, completed_at=None)
+    return [(by_number[number], bool(side)) for number, side in zip(chosen, sides, strict=True)]
 
 
 def mark_shown(item: DrawItem) -> None:

@@ -4,15 +4,15 @@ from collections.abc import Collection
 
 import numpy as np
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Count
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from elicitation import deduplication
 from elicitation.algorithms.selection import choose_values
-from elicitation.draws import complete, seed_of
-from elicitation.models import Draw, Endorsement, Exposure, Participant, ValueMember
+from elicitation.draws import complete, find, row_to_fill, seed_of
+from elicitation.models import CanonicalValue, Draw, Endorsement, Exposure, Participant, ValueMember
 from elicitation.participation import hold, must_be_open
 from elicitation.study_settings import settings_of
 from elicitation.values import counted_values
@@ -22,13 +22,34 @@ def draw_values(participant: Participant) -> Draw:
     """Return the values of others that this person is shown, drawn now if they were not.
 
     Values told about the person's own question come first, and of those the least shown. A person is never shown their
-    own value, nor one that theirs was merged into.
+    own value, nor one that theirs was merged into. Where nobody else has a value yet the draw stays empty, and is filled
+    when the person comes back and there are some.
     """
-    drawn = Draw.objects.filter(participant=participant, kind=Draw.Kind.PICKS).order_by("created_at").last()
-    if drawn is not None:
-        return drawn
+    draw = find(participant, Draw.Kind.PICKS)
+    if draw is not None and draw.exposures.exists():
+        return draw
+    chosen = _choose(participant)
+    if draw is not None and not chosen:
+        return draw
+    with transaction.atomic():
+        draw = row_to_fill(participant, Draw.Kind.PICKS)
+        if not draw.exposures.exists():  # else another window drew at the same moment
+            now = timezone.now()
+            Exposure.objects.bulk_create(
+                [Exposure(draw=draw, position=place, value=value, shown_at=now) for place, value in enumerate(chosen)]
+            )
+    return draw
+
+
+def count_new(participant: Participant) -> int:
+    """Return how many values of others would be drawn for someone who was shown none yet; 0 for those who were."""
+    draw = find(participant, Draw.Kind.PICKS)
+    return 0 if draw is not None and draw.exposures.exists() else len(_choose(participant))
+
+
+def _choose(participant: Participant) -> list[CanonicalValue]:
+    """Return the values that fit the person now, in the order in which they are shown."""
     study = participant.study
-    seed = seed_of(participant, Draw.Kind.PICKS)
     projection = deduplication.projection(study)
     own = ValueMember.objects.filter(run__study=study, run__is_active=True, card__participant=participant)
     mine = {projection.get(value, value) for value in own.values_list("value_id", flat=True)}
@@ -40,25 +61,10 @@ def draw_values(participant: Participant) -> Draw:
     chosen = choose_values(
         {number: shown.get(value.id, 0) for number, value in values.items()},
         how_many=settings_of(study).picks_shown,
-        rng=np.random.default_rng(seed),
+        rng=np.random.default_rng(seed_of(participant, Draw.Kind.PICKS)),
         preferred=fitting,
     )
-    try:
-        with transaction.atomic():
-            hold(participant)
-            draw = Draw.objects.create(
-                participant=participant, kind=Draw.Kind.PICKS, question=participant.question, seed=seed
-            )
-            now = timezone.now()
-            Exposure.objects.bulk_create(
-                [
-                    Exposure(draw=draw, position=place, value=values[number], shown_at=now)
-                    for place, number in enumerate(chosen)
-                ]
-            )
-            return draw
-    except IntegrityError:  # another tab drew at the same moment
-        return Draw.objects.get(participant=participant, kind=Draw.Kind.PICKS, completed_at=None)
+    return [values[number] for number in chosen]
 
 
 def save_picks(draw: Draw, picked: Collection[int]) -> list[Endorsement]:

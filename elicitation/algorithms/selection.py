@@ -38,12 +38,12 @@ def choose_stories(
     chosen: list[int] = []
     pairs: set[frozenset[int]] = set()
     for i in order:
+        if len(chosen) >= how_many:
+            break
         pair = frozenset(options[i].pair)
         if pair not in pairs:
             pairs.add(pair)
             chosen.append(options[i].key)
-        if len(chosen) == how_many:
-            break
     return chosen
 
 

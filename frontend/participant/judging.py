@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
-from elicitation import draws, picks, stories, votes
+from elicitation import draws, participation, picks, stories, votes
 from elicitation.models import DrawItem, Endorsement, WisdomVote
 from frontend.participant import walk
 from frontend.participant.pages import ParticipantPage, number_in
@@ -42,9 +42,16 @@ class OthersView(ParticipantPage):
         draw = picks.draw_values(self.participant)
         if request.POST.get("act") == "skip":  # no answer is no "pass": nothing is stored about the values
             draws.complete(draw)
-            return self.onward()
+            return self._next()
         shown = {str(e.value.number): e.value_id for e in draw.exposures.select_related("value")}
         picks.save_picks(draw, [shown[number] for number in request.POST.getlist("value") if number in shown])
+        return self._next()
+
+    def _next(self) -> HttpResponseBase:
+        """Lead on. Who was through before there was any story gets to the stories too, now that they came for values."""
+        is_through = participation.next_step(self.participant) == "finish"
+        if is_through and draws.count_new(self.participant):
+            return redirect("stories", self.study.slug)
         return self.onward()
 
     def context(self, request: HttpRequest) -> dict[str, Any]:

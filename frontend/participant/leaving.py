@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from constitutions.models import Constitution
 from core.access import NOBODY
-from elicitation import participation, personal_data, withdrawal
+from elicitation import draws, participation, personal_data, picks, withdrawal
 from elicitation.models import DrawItem, Exposure, Participant, Study
 from frontend.participant.pages import RETURN_COOKIE, ParticipantPage, forget, number_in, remember
 from frontend.participant.standing import standing_of
@@ -40,6 +40,7 @@ class FinishView(ParticipantPage):
         return redirect(f"{reverse('finish', args=[self.study.slug])}#how")
 
     def context(self, request: HttpRequest) -> dict[str, Any]:
+        takes_answers = self.study.state == Study.State.OPEN or self.participant.is_preview
         people = Participant.objects.counted(self.study).filter(finished_at__isnull=False).count()
         return {
             "people": people,
@@ -48,6 +49,8 @@ class FinishView(ParticipantPage):
             "standing": standing_of(self.participant),
             "has_picks": Exposure.objects.filter(draw__participant=self.participant).exists(),
             "has_stories": DrawItem.objects.filter(draw__participant=self.participant).exists(),
+            "new_values": picks.count_new(self.participant) if takes_answers else 0,
+            "new_stories": draws.count_new(self.participant) if takes_answers else 0,
             "constitutions": Constitution.objects.shown_to(NOBODY).filter(study=self.study),
         }
 

@@ -16,7 +16,9 @@ from elicitation.models import (
     CanonicalValue,
     Context,
     DeduplicationRun,
+    DrawItem,
     Endorsement,
+    Exposure,
     Interview,
     MergeCandidate,
     Participant,
@@ -98,6 +100,17 @@ def test_a_double_tap_saves_picks_once(study: Study, participant: Participant) -
     assert len(set(drawn)) == 1
     at_once(*[lambda: picks.save_picks(drawn[0], shown[:2])] * 4)
     assert Endorsement.objects.count() == 4
+
+
+def test_an_empty_draw_is_filled_once(study: Study, participant: Participant, context: Context) -> None:
+    empty = {picks.draw_values(participant), draws.draw_stories(participant)}
+    story_between(study, value_in(study), value_in(study), context)
+    drawn = at_once(
+        *[lambda: picks.draw_values(participant)] * 3,
+        *[lambda: draws.draw_stories(participant)] * 3,
+    )
+    assert set(drawn) == empty
+    assert (participant.draws.count(), Exposure.objects.count(), DrawItem.objects.count()) == (2, 2, 1)
 
 
 def test_facilitators_who_merge_together(study: Study) -> None:

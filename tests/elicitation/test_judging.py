@@ -50,6 +50,18 @@ def test_what_was_drawn_stays_drawn(study: Study, participant: Participant) -> N
     assert picks.draw_values(participant) == draw and draw.exposures.count() == 1
 
 
+def test_who_came_before_all_others_is_asked_once_others_are_there(study: Study, participant: Participant) -> None:
+    draw = picks.draw_values(participant)
+    picks.save_picks(draw, [])
+    assert picks.draw_values(participant) == draw and picks.count_new(participant) == 0
+    values = {value_in(study, title=f"Value {n}") for n in range(2)}
+    assert picks.count_new(participant) == 2
+    assert picks.draw_values(participant) == draw
+    assert {e.value for e in draw.exposures.all()} == values
+    draw.refresh_from_db()
+    assert draw.completed_at is None and picks.count_new(participant) == 0
+
+
 def test_the_least_shown_values_come_first(study: Study) -> None:
     study.settings = {"picks_shown": 2}
     study.save()
@@ -103,6 +115,35 @@ def test_what_is_not_in_use_or_counts_as_one_is_never_drawn(
     CanonicalValue.objects.filter(id=stories[3].to_value_id).update(is_archived=True)
     deduplication.merge(study, [stories[1].from_value, stories[1].to_value])
     assert items(participant) == [stories[2]]
+
+
+def test_who_came_before_all_stories_is_asked_once_some_are_approved(
+    participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    UpgradeStory.objects.update(state="proposed")
+    draw = draws.draw_stories(participant)
+    assert not draw.items.exists() and draws.count_new(participant) == 0
+    UpgradeStory.objects.update(state="approved")
+    assert draws.count_new(participant) == 3
+    assert draws.draw_stories(participant) == draw and draw.items.count() == 3
+    assert draws.count_new(participant) == 0
+
+
+def test_a_draw_that_is_filled_later_is_the_one_its_seed_gives(
+    study: Study, participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    UpgradeStory.objects.update(state="proposed")
+    draws.draw_stories(participant)
+    UpgradeStory.objects.update(state="approved")
+    filled = list(draws.draw_stories(participant).items.values_list("story", "from_first"))
+    Draw.objects.all().delete()
+    assert list(draws.draw_stories(participant).items.values_list("story", "from_first")) == filled
+
+
+def test_a_study_without_stories_draws_none(participant: Participant, stories: list[UpgradeStory]) -> None:
+    Study.objects.update(settings={"stories_each": 0})
+    participant.refresh_from_db()
+    assert items(participant) == []
 
 
 def test_a_draw_is_complete_when_every_story_is_answered_or_skipped(

@@ -60,6 +60,21 @@ def test_values_are_drawn_and_picked(person: Participant, story: UpgradeStory, c
     assert picked.status_code == 201 and {row["answer"] for row in picked.data} == {"agree"}
 
 
+def test_asked_again_an_empty_draw_is_filled(
+    study: Study, person: Participant, context: Context, client_of: Clients
+) -> None:
+    client, url = client_of(person), f"/api/v1/studies/{study.slug}/draws/"
+    empty = {kind: client.post(url, {"kind": kind}).data for kind in ("picks", "stories")}
+    assert client.get("/api/v1/participants/me/").data["next_step"] == "finish"
+    story_between(study, value_in(study), value_in(study), context)
+    for kind, shown in (("picks", "values"), ("stories", "stories")):
+        filled = client.post(url, {"kind": kind}).data
+        assert filled["id"] == empty[kind]["id"] and filled[shown] and not empty[kind][shown]
+        assert client.get("/api/v1/participants/me/").data["next_step"] == "picks"
+    Study.objects.update(state="closed")
+    assert client.post(url, {"kind": "picks"}).status_code == 403
+
+
 def test_stories_are_drawn_and_answered(person: Participant, story: UpgradeStory, client_of: Clients) -> None:
     client, url = client_of(person), f"/api/v1/studies/{person.study.slug}/"
     drawn = client.post(f"{url}draws/", {"kind": "stories"}).data

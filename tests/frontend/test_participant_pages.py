@@ -364,6 +364,55 @@ def test_who_comes_first_is_led_past_empty_steps(
     assert "My answers to stories" not in page
 
 
+@pytest.fixture
+def first(person: Client, study: Study, card: ValuesCard, make_card: Callable[..., ValuesCard]) -> str:
+    """The finish page of someone who was through before there was anything of others to judge."""
+    make_card(card.participant)
+    person.get(f"/s/{study.slug}/others/", follow=True)
+    return f"/s/{study.slug}/finish/"
+
+
+def test_the_first_are_told_when_there_is_something_to_judge_and_led_through_it(
+    person: Client, participant: Participant, study: Study, first: str, request: pytest.FixtureRequest
+) -> None:
+    page = person.get(first).content.decode()
+    assert "This page shows it as soon as there is." in page and "Judge what is new" not in page
+    request.getfixturevalue("stories")
+    page = person.get(first).content.decode()
+    assert "3 values of others are here now. 2 stories are here now." in page
+    others = f"/s/{study.slug}/others/"
+    assert f'href="{others}">Judge what is new' in page
+    shown = re.findall(r'name="value" value="(\d+)"', person.get(others).content.decode())
+    answer = person.post(others, {"value": shown}, follow=True)
+    assert [address for address, _status in answer.redirect_chain] == [f"/s/{study.slug}/stories/"]
+    for number in ("1", "2"):
+        answer = person.post(f"/s/{study.slug}/stories/", {"n": number, "answer": "upgrade"}, follow=True)
+    assert [address for address, _status in answer.redirect_chain] == [first]
+    page = answer.content.decode()
+    assert "Judge what is new" not in page and "My picks" in page and "My answers to stories" in page
+
+
+def test_stories_alone_are_told_too(
+    person: Client, study: Study, first: str, context: Context, make_story: Callable[..., UpgradeStory]
+) -> None:
+    values = [join(study).study.values.create(study=study, number=90 + n, title="Care") for n in range(2)]
+    draws.complete(picks.draw_values(Participant.objects.order_by("number")[0]))
+    make_story(study, *values, context)
+    page = person.get(first).content.decode()
+    assert "1 story is here now." in page and "of others" not in page.split("Something new")[1][:200]
+    assert f'href="/s/{study.slug}/stories/">Judge what is new' in page
+
+
+@pytest.mark.parametrize("state", ["paused", "closed"])
+def test_nothing_new_is_offered_while_no_answers_are_taken(
+    person: Client, study: Study, first: str, request: pytest.FixtureRequest, state: str
+) -> None:
+    request.getfixturevalue("stories")
+    Study.objects.update(state=state)
+    page = person.get(first).content.decode()
+    assert "Judge what is new" not in page and "as soon as there is" not in page
+
+
 @pytest.mark.parametrize("form", ["card", "question", "stories", "finish"])
 def test_a_number_without_end_is_refused_like_any_other(
     person: Client, study: Study, card: ValuesCard, stories: list[UpgradeStory], form: str
