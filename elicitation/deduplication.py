@@ -192,7 +192,7 @@ def merge(study: Study, values: Iterable[CanonicalValue], by: User | None = None
         return _new_run(parent, "facilitator" if by else "similarity", targets)
 
 
-def split(study: Study, value: CanonicalValue, by: User | None = None) -> DeduplicationRun:
+def split(study: Study, value: CanonicalValue) -> DeduplicationRun:
     """Let a value that was merged count as itself again, in a new run. Raises ValueError if it was not merged."""
     with transaction.atomic():
         lock(study)

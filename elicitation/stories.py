@@ -12,7 +12,6 @@ from typing import Any, Literal
 from django.db import transaction
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from core.models import User
 from core.numbers import next_number
 from elicitation.algorithms.difference import Difference
 from elicitation.algorithms.difference import difference as difference_of
@@ -179,13 +178,13 @@ def _known(study: Study) -> set[tuple[int, int, int]]:
     return set(stories.values_list("from_value_id", "to_value_id", "context_id"))
 
 
-def approve(stories: Iterable[UpgradeStory], by: User | None = None) -> int:
+def approve(stories: Iterable[UpgradeStory]) -> int:
     """Let these stories be drawn. Returns how many changed; an archived story comes back so, too."""
     ids = [story.id for story in stories]
     return UpgradeStory.objects.filter(id__in=ids).exclude(state="approved").update(state="approved")
 
 
-def archive(stories: Iterable[UpgradeStory], by: User | None = None) -> int:
+def archive(stories: Iterable[UpgradeStory]) -> int:
     """Draw these stories no more. Votes on them stay and count. Returns how many changed."""
     ids = [story.id for story in stories]
     return UpgradeStory.objects.filter(id__in=ids).exclude(state="archived").update(state="archived")

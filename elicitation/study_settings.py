@@ -54,13 +54,11 @@ class StudySettings(Part):
     completion_code: str = Field(default="", max_length=60)
     # promises
     contact: str = Field(default="", max_length=200)
-    closes_on: date | None = None
     withdraw_until: date | None = None
     keep_talks_months: int = Field(default=12, ge=1, le=120)
     help_text: str = Field(default="", max_length=2000)
     # limits
     most_participants: int | None = Field(default=None, ge=1)
-    wanted_participants: int | None = Field(default=None, ge=1)
     # cards and stories
     stories_need_review: bool = True
     merge_similarity: float = Field(default=0.3, ge=0, le=1)

@@ -16,25 +16,13 @@ class StoryOption(NamedTuple):
     fits: bool
 
 
-def choose_stories(
-    options: Sequence[StoryOption],
-    *,
-    how_many: int,
-    rng: np.random.Generator,
-    priorities: Mapping[int, float] | None = None,
-) -> list[int]:
+def choose_stories(options: Sequence[StoryOption], *, how_many: int, rng: np.random.Generator) -> list[int]:
     """Return the keys of up to `how_many` stories, no two about the same pair of values.
 
-    Those that fit the person's question come first, then by priority (higher first, from `graphs`, 0 where none is
-    given), then the least voted; ties are broken at random. Measured rivals and why least-voted-first is the base:
-    `docs/methods/draws.md` when the draw is deepened.
+    Those that fit the person's question come first, then the least voted; ties are broken at random.
     """
-    priorities = priorities or {}
     luck = rng.random(len(options))
-    order = sorted(
-        range(len(options)),
-        key=lambda i: (not options[i].fits, -priorities.get(options[i].key, 0.0), options[i].votes, luck[i]),
-    )
+    order = sorted(range(len(options)), key=lambda i: (not options[i].fits, options[i].votes, luck[i]))
     chosen: list[int] = []
     pairs: set[frozenset[int]] = set()
     for i in order:

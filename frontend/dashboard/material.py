@@ -95,7 +95,7 @@ class ValuesView(StudyDesk):
             case "split":
                 apart = get_object_or_404(study.values, number=number_in(form.get("number", "")))
                 try:
-                    deduplication.split(study, apart, self.user)
+                    deduplication.split(study, apart)
                 except ValueError:
                     raise ValidationError(_("That value counts as itself already.")) from None
                 told = _("“%s” counts as itself again. Votes follow.") % apart.title
@@ -154,9 +154,9 @@ class StoriesView(StudyDesk):
         if not chosen:
             raise ValidationError(_("Choose one or more first."))
         if form.get("act") == "archive":
-            changed = stories.archive(chosen, self.user)
+            changed = stories.archive(chosen)
             return self.done(_("%d put away. Votes on them still count.") % changed, "dashboard:stories", study.slug)
-        changed = stories.approve(chosen, self.user)
+        changed = stories.approve(chosen)
         return self.done(_("%d can now be drawn.") % changed, "dashboard:stories", study.slug)
 
     def context(self) -> dict[str, Any]:

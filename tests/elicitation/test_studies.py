@@ -61,7 +61,7 @@ def test_a_title_without_latin_letters_still_gets_an_address(facilitator: User) 
 
 @pytest.mark.parametrize(
     "settings",
-    [{"turn_budget": 2}, {"turn_budget": "many"}, {"nonsense": 1}, {"closes_on": "soon"}, {"demographics": [{}]}],
+    [{"turn_budget": 2}, {"turn_budget": "many"}, {"nonsense": 1}, {"withdraw_until": "soon"}, {"demographics": [{}]}],
 )
 def test_settings_that_cannot_be_are_named_and_change_nothing(draft: Study, settings: dict[str, object]) -> None:
     before = draft.settings
