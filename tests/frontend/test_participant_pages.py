@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import escape
 
 from core.models import User
 from elicitation import draws, interviews, participation, picks
@@ -23,6 +24,7 @@ from elicitation.models import (
     WisdomVote,
 )
 from graphs import building
+from llm_client import FakeLLM
 from tests.people import join, make_study
 
 PAGES = ("consent", "about-you", "question", "talk", "card", "others", "stories", "finish", "save-and-leave", "my-data",
@@ -221,6 +223,24 @@ def test_no_card_is_made_of_nothing(person: Client, study: Study, talk: str) -> 
     assert person.post(talk, {"act": "enough"}).status_code == 409
     assert person.post(f"/s/{study.slug}/card/", {"act": "write"}).status_code == 409
     assert not ValuesCard.objects.exists()
+
+
+def test_while_the_ai_writes_its_answer_the_page_says_so_and_shows_it_once_it_is_there(
+    person: Client, participant: Participant, study: Study, question: Question
+) -> None:
+    talk = interviews.begin_interview(participant, question, llm=FakeLLM([]))
+    waits = interviews.say(talk, "He went quiet.")
+    page = person.get(f"/s/{study.slug}/talk/").content.decode()
+    assert "No answer yet." in page and "Your words are saved." in page
+    for way_on in ("Look again", "Try again", "Go on with the written guide"):
+        assert f">{way_on}</button>" in page
+    reply = interviews.last_of(interviews.reply_to(talk, waits, llm=None)).reply
+    for answer in (
+        person.get(f"/s/{study.slug}/talk/"),
+        person.post(f"/s/{study.slug}/talk/", {"act": "again"}, follow=True),
+    ):
+        page = answer.content.decode()
+        assert page.count(escape(reply.text)) == 1 and "No answer yet." not in page
 
 
 @pytest.fixture
