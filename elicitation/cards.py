@@ -65,10 +65,19 @@ class CardDraft(BaseModel):
     policies: list[PolicyDraft] = Field(max_length=7)
 
 
-class RevisedCard(CardDraft):
-    """A model's new version of a card; one without lines could not be confirmed."""
+class RevisedPolicy(PolicyDraft):
+    """One line of a card that is written again."""
 
-    policies: list[PolicyDraft] = Field(min_length=1, max_length=7)
+    text: ModelText = Field(min_length=1, max_length=MOST_POLICY)
+
+
+class RevisedCard(CardDraft):
+    """A new version of a card. All that a person can write on one has room here, for what they did not speak of stays; a card
+    without lines could not be confirmed."""
+
+    title: ModelText = Field(min_length=1, max_length=MOST_TITLE)
+    description: ModelText = Field(max_length=MOST_DESCRIPTION)
+    policies: list[RevisedPolicy] = Field(min_length=1, max_length=MOST_POLICIES)  # type: ignore[assignment]
 
 
 def articulate_card(interview: Interview, *, llm: LLM | None) -> ValuesCard:
@@ -168,6 +177,9 @@ def revise_card(card: ValuesCard, wish: str, *, llm: LLM | None, revision: int |
     for policy in fields["policies"]:
         # a line that stays as it was keeps its quotes, whatever the model left of them
         policy["quotes"] = next((k["quotes"] for k in card.policies if k["text"] == policy["text"]), policy["quotes"])
+    if all(getattr(card, name) == value for name, value in fields.items()):
+        with transaction.atomic():
+            return _must_be_current(card, revision)
     return _change(card, revision, ValuesCard.Origin.MODEL, origin=ValuesCard.Origin.MODEL, llm_call=call, **fields)
 
 

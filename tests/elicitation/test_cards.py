@@ -223,6 +223,24 @@ def test_a_line_that_a_model_leaves_as_it_was_keeps_its_quotes(model_talk: Inter
     assert cards.revise_card(card, "Another name.", llm=model(bare)).policies == card.policies[:1]
 
 
+def test_a_model_gives_back_all_that_a_person_put_on_the_card(model_talk: Interview) -> None:
+    card = cards.articulate_card(model_talk, llm=model(DRAFT))
+    name, why = "T" * cards.MOST_TITLE, "d" * cards.MOST_DESCRIPTION
+    lines = [f"{n:x}" * cards.MOST_POLICY for n in range(cards.MOST_POLICIES - 1)] + ["AH"]
+    card = cards.edit_card(card, title=name, description=why, policies=lines)
+    changed_lines = ["New " + lines[0][4:], *lines[1:]]
+    policies = [{"text": line, "quotes": []} for line in changed_lines]
+    again = {"title": name, "description": why, "policies": policies}
+    changed = cards.revise_card(card, "Begin the first with New.", llm=model(again))
+    assert changed.policies[1:] == card.policies[1:] and changed.revision == card.revision + 1
+
+
+def test_a_wish_that_changes_nothing_leaves_a_confirmed_card_confirmed(model_talk: Interview) -> None:
+    card = cards.confirm_card(cards.articulate_card(model_talk, llm=model(DRAFT)), fidelity=5)
+    same = cards.revise_card(card, "Who are you?", llm=model(DRAFT))
+    assert (same.state, same.revision) == ("confirmed", 1)
+
+
 def test_a_model_may_not_empty_a_card(model_talk: Interview) -> None:
     card = cards.articulate_card(model_talk, llm=model(DRAFT))
     empty = {"title": "Letting go", "description": "", "policies": []}
