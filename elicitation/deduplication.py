@@ -29,16 +29,17 @@ from llm_client import LLM, LLMBadAnswer, LLMError, Request, load_prompt
 
 
 class SameValue(BaseModel):
-    """A judge's answer about two values; they are one only if all five hold (after Klingefjord, Lowe, Edelman 2024)."""
+    """A judge's answer about two values (criteria after Klingefjord, Lowe, Edelman 2024); they are one only if all five hold.
+    What differs is said before it is judged."""
 
     model_config = ConfigDict(extra="forbid")
 
+    reason: ModelText = Field(max_length=300)
     fully_captures: bool
     same_attention: bool
     same_design: bool
     difference_is_oversight: bool
     same_granularity: bool
-    reason: ModelText = Field(max_length=300)
 
     @property
     def is_same(self) -> bool:

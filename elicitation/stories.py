@@ -29,7 +29,7 @@ Pair = tuple[CanonicalValue, CanonicalValue, Context]
 
 
 LOST = "is lost"
-How = Literal["saw only a part", "had a mixed motive", "is done with more skill", "is lost"]
+How = Literal["stays as it is", "saw only a part", "had a mixed motive", "is done with more skill", "is lost"]
 
 
 class WrittenStory(BaseModel):

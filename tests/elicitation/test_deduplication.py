@@ -46,6 +46,10 @@ def test_a_models_judgement_is_kept_as_a_reason_for_the_person_who_decides(
     assert MergeCandidate.objects.get().reason == "Same: Both watch for choice."
 
 
+def test_a_model_says_what_differs_before_it_judges() -> None:
+    assert next(iter(SameValue.model_json_schema()["properties"])) == "reason"
+
+
 def test_one_no_of_five_means_different(study: Study, pair: list[CanonicalValue]) -> None:
     deduplication.propose(study, llm=FakeLLM([SAME.model_copy(update={"same_granularity": False})]))
     assert MergeCandidate.objects.get().reason.startswith("Different: ")

@@ -53,6 +53,7 @@ def test_a_models_story_keeps_its_mapping_grade_and_call(study: Study, two: list
     ("becomes", "how", "stored"),
     [
         ("line_1", "saw only a part", ("SIGNS that someone is not heard", "saw only a part")),
+        ("line_1", "stays as it is", ("SIGNS that someone is not heard", "stays as it is")),
         ("none", "saw only a part", (None, "is lost")),
         ("line_1", "is lost", (None, "is lost")),
     ],
