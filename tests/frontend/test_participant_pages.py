@@ -232,8 +232,8 @@ def test_while_the_ai_writes_its_answer_the_page_says_so_and_shows_it_once_it_is
     waits = interviews.say(talk, "He went quiet.")
     page = person.get(f"/s/{study.slug}/talk/").content.decode()
     assert "No answer yet." in page and "Your words are saved." in page
-    for way_on in ("Look again", "Try again", "Go on with the written guide"):
-        assert f">{way_on}</button>" in page
+    for way_on in ("Look again</a>", "Try again</button>", "Go on with the written guide</button>"):
+        assert f">{way_on}" in page
     reply = interviews.last_of(interviews.reply_to(talk, waits, llm=None)).reply
     for answer in (
         person.get(f"/s/{study.slug}/talk/"),
