@@ -27,7 +27,15 @@ ANSWERS = (
 )
 
 
-class OthersView(ParticipantPage):
+class JudgingPage(ParticipantPage):
+    """A page on which other people's values are judged: it comes after one's own card, also for who knows its address."""
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        is_early = self.participant is not None and participation.step_of_own_card(self.participant)
+        return self.onward() if is_early else super().dispatch(request, *args, **kwargs)
+
+
+class OthersView(JudgingPage):
     """Other people's values about the same question: pick those that would be good to care about."""
 
     template = "others.html"
@@ -79,7 +87,7 @@ def _pick_line(picked: int, least: int) -> str:
     return f"{enough} " + (_("That is enough; more is fine.") if picked else _("You can also pick none."))
 
 
-class StoriesView(ParticipantPage):
+class StoriesView(JudgingPage):
     """One story at a time: is the second value wiser than the first? The first time, an example comes before."""
 
     template = "story.html"

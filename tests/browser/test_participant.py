@@ -62,7 +62,9 @@ def answer_as_a_guide(body: dict[str, Any]) -> CardDraft | NextTurn:
             QuoteDraft(turn=4, text="The car was the last thing that was his."),
             QuoteDraft(turn=4, text="Invented."),
         ]
-        line = PolicyDraft(text="LOSSES that sit under what looks like stubbornness", quotes=quotes)
+        is_wish = "It is not stubbornness." in json.dumps(body["messages"])
+        text = "LOSSES that nobody sees" if is_wish else "LOSSES that sit under what looks like stubbornness"
+        line = PolicyDraft(text=text, quotes=quotes)
         return CardDraft(title="Letting go together", description="When something must end.", policies=[line])
     return NextTurn(
         say="That sounds *sad*. What would you have watched for?", stage="attention", next="ask", worry=False
@@ -268,8 +270,14 @@ def test_everything_works_without_script(moot: Study, open_browser: Callable[...
     assert len(ValuesCard.objects.get(study=moot).policies) == 4
 
 
+def someone_with_a_card(study: Study) -> Participant:
+    person = join(study)
+    card_of(person)
+    return person
+
+
 def test_a_story_can_be_judged_with_the_keyboard_alone(moot: Study, phone: Page, live_server: LiveServer) -> None:
-    enter(phone, live_server, join(moot))
+    enter(phone, live_server, someone_with_a_card(moot))
     phone.goto(f"/s/{moot.slug}/stories/?n=1")
     phone.keyboard.press("Tab")
     expect(phone.get_by_role("link", name="Skip to content")).to_be_focused()
@@ -301,7 +309,7 @@ def test_who_goes_back_does_not_find_an_old_answer_in_the_field(moot: Study, pho
 
 
 def test_what_was_sent_leaves_the_device(moot: Study, phone: Page, live_server: LiveServer) -> None:
-    enter(phone, live_server, join(moot))
+    enter(phone, live_server, someone_with_a_card(moot))
     phone.goto(f"/s/{moot.slug}/stories/?n=1")
     phone.get_by_label("Why?").fill("It leaves him his pride")
     phone.reload()
@@ -340,7 +348,7 @@ def test_changes_to_a_card_are_not_left_behind_unasked(moot: Study, phone: Page)
 
 
 def test_picks_are_counted_as_they_are_tapped(moot: Study, phone: Page, live_server: LiveServer) -> None:
-    enter(phone, live_server, join(moot))
+    enter(phone, live_server, someone_with_a_card(moot))
     phone.goto(f"/s/{moot.slug}/others/")
     expect(phone.get_by_text("Pick 2 more.")).to_be_visible()
     phone.locator("label.tile").nth(0).click()
@@ -439,13 +447,14 @@ def test_pages_fit_when_text_is_twice_as_large(
     walk.say(page, "I look for moments when he can still choose.")
     names = ["", "question/", "talk/", "save-and-leave/", "withdraw/"]
     page.get_by_role("button", name="I’ve said enough").click()
-    names += ["card/", "card/?change=words", "others/", "stories/", "stories/?n=1"]
+    names += ["card/", "card/?change=words"]
     for name in names:
         page.goto(f"/s/{moot.slug}/{name}")
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
     enter(page, live_server, judged_by_many(moot))
-    page.goto(f"/s/{moot.slug}/finish/")
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    for name in ("others/", "stories/", "stories/?n=1", "finish/"):
+        page.goto(f"/s/{moot.slug}/{name}")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390, name
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,17 @@ def person(participant: Participant) -> Client:
 
 @pytest.fixture
 def stories(
-    study: Study, context: Context, make_value: Callable[..., CanonicalValue], make_story: Callable[..., UpgradeStory]
+    study: Study,
+    participant: Participant,
+    context: Context,
+    make_card: Callable[..., ValuesCard],
+    make_value: Callable[..., CanonicalValue],
+    make_story: Callable[..., UpgradeStory],
 ) -> list[UpgradeStory]:
-    """Three values of others, and two stories between them."""
+    """Three values of others, and two stories between them, for a participant whose own card is confirmed."""
+    if not participant.cards.filter(state="confirmed").exists():
+        own = make_card(participant, confirmed=False)
+        ValuesCard.objects.filter(id=own.id).update(state="confirmed")
     care, truth, calm = (make_value(study, title=title) for title in ("Care", "Truth", "Calm"))
     return [make_story(study, care, truth, context), make_story(study, truth, calm, context)]
 
@@ -303,6 +311,16 @@ def test_confirming_says_how_well_the_card_fits(person: Client, card: ValuesCard
     person.post(address, {"act": "confirm", "revision": 1, "fidelity": "4"})
     card.refresh_from_db()
     assert (card.state, card.fidelity) == ("confirmed", 4)
+
+
+@pytest.mark.parametrize("page", ["others", "stories"])
+def test_nobody_judges_others_before_their_own_card(
+    person: Client, participant: Participant, study: Study, stories: list[UpgradeStory], page: str
+) -> None:
+    participant.cards.update(state="draft")
+    for answer in (person.get(f"/s/{study.slug}/{page}/"), person.post(f"/s/{study.slug}/{page}/", {"act": "skip"})):
+        assert answer.headers["Location"] == f"/s/{study.slug}/question/"
+    assert not participant.draws.exists()
 
 
 def test_others_are_picked_from_what_was_shown(
@@ -608,10 +626,12 @@ def test_a_page_sent_again_with_other_answers_is_explained_in_words_for_people(b
 def test_titles_of_others_are_shown_and_never_run(
     person: Client,
     study: Study,
+    stories: list[UpgradeStory],
     context: Context,
     make_value: Callable[..., CanonicalValue],
     make_story: Callable[..., UpgradeStory],
 ) -> None:
+    UpgradeStory.objects.update(state="archived")
     title, lines = '"><img src=x onerror=alert(1)>', ["<b onclick=x>SIGNS</b> of it"]
     bad = make_value(study, title=title, policies=lines)
     make_story(study, bad, make_value(study, title=title + "2", policies=[*lines, "WAYS to stay"]), context)
