@@ -14,7 +14,7 @@ from django.views import View
 
 from constitutions.evidence import evidence_behind
 from constitutions.exports import FORMS
-from constitutions.extraction import body_of
+from constitutions.extraction import answers_behind, body_of
 from constitutions.models import Constitution, ConstitutionVersion, Extraction
 from constitutions.publishing import diff, notice_withdrawals, publish, version_body
 from core.access import caller_of
@@ -199,6 +199,8 @@ def constitution_context(version: ConstitutionVersion, request: HttpRequest) -> 
     chosen = number_in(request.GET.get("principle", ""))
     principle = next((p for p in body["principles"] if p["id"] == chosen), None)
     evidence = evidence_behind(version, chosen) if principle else None
+    shown = examples(evidence["comparisons"]["results"]) if evidence else []
+    answers = answers_behind(version.extraction) if shown else {}
     return {
         "constitution": version.constitution,
         "version": version,
@@ -206,7 +208,7 @@ def constitution_context(version: ConstitutionVersion, request: HttpRequest) -> 
         **found_context(body),
         "principle": principle,
         "evidence": evidence,
-        "examples": examples(evidence["comparisons"]["results"]) if evidence else [],
+        "examples": [{**pair, "preferred": answers.get(pair["number"])} for pair in shown],
         "diff": diff(version.parent, version) if version.parent else None,
         "withdrawn": notice_withdrawals(version),
         "forms": sorted(FORMS),

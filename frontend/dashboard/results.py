@@ -21,6 +21,7 @@ from graphs.models import GraphSnapshot
 from graphs.tasks import request_build
 
 MOST_REASONS = 8
+SURE = 0.5  # how often a winner wins again, at least, to be told without doubt
 MOST_CHANGES = 12  # that are told without being asked for
 
 
@@ -128,8 +129,12 @@ def graph_context(snapshot: GraphSnapshot, request: HttpRequest) -> dict[str, An
         "situations": situations if len(situations) > 1 else [],
         "situation": situation,
         "kept": kept,
+        "weak": sum(edge["is_weak"] for edge in kept),
         "dropped": dropped,
-        "winners": [{**w, "title": titles.get(w["value"])} for w in body["winners"]],
+        "winners": [
+            {**w, "title": titles.get(w["value"]), "is_unsure": (w.get("probability") or SURE) < SURE}
+            for w in body["winners"]
+        ],
         "has_doubt": any("probability" in w for w in body["winners"]),
         "filters": [said for said in body["filters"].values() if said],
         "arrow": arrow,

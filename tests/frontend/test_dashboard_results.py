@@ -89,6 +89,28 @@ def test_a_robust_graph_says_how_sure_its_winner_is_and_the_trials_way_says_that
     assert "does not say how sure" in shown(desk, "dashboard:graph", voted.slug)
 
 
+def test_an_arrow_that_is_too_close_to_call_is_not_counted_among_those_that_hold(
+    desk: Client, voted: Study, make_value: Callable[..., CanonicalValue]
+) -> None:
+    first, second = make_value(voted, title="Plain honesty"), make_value(voted, title="Kind and true")
+    for number, person in enumerate(voted.participants.all()[:8]):
+        judge(person, first, second, "upgrade" if number < 6 else "no_upgrade", voted.contexts.get(number=1))
+    building.build_graph(voted, mode="mge-2023")
+    page = shown(desk, "dashboard:graph", voted.slug)
+    heading = page.partition('id="table"')[2].partition("</h2>")[0]
+    assert "2 arrows, 1 too close to call" in heading
+
+
+def test_a_winner_that_seldom_wins_again_is_told_as_not_sure(
+    desk: Client, voted: Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = building.body_of(building.build_graph(voted))
+    assert "not sure</span>" not in shown(desk, "dashboard:graph", voted.slug)
+    body["winners"][0]["probability"] = 0.3
+    monkeypatch.setattr("frontend.dashboard.results.body_of", lambda _snapshot: body)
+    assert "not sure</span>" in shown(desk, "dashboard:graph", voted.slug)
+
+
 def test_a_value_shows_its_evidence(desk: Client, voted: Study) -> None:
     building.build_graph(voted)
     page = shown(desk, "dashboard:graph", voted.slug, query="?value=1")
@@ -362,7 +384,7 @@ def test_an_imported_dataset_gives_a_constitution_that_is_read_and_published(
     desk.post(address, {"act": "search", "principles": "2"})
     assert work_off().state == "done"
     page = shown(desk, "dashboard:dataset", "pairs")
-    assert "100 % of 15 kept back" in page
+    assert "of 15 kept back" in page
     extraction = re.search(r'name="extraction" value="([\w-]+)"', page)
     assert extraction is not None and "Found, not published" in page
     desk.post(address, {"act": "publish", "extraction": extraction[1], "note": "First"})
@@ -371,6 +393,17 @@ def test_an_imported_dataset_gives_a_constitution_that_is_read_and_published(
     assert version.sha256 in shown(desk, "dashboard:dataset-number", "pairs", 1)
     assert desk.get(reverse("dashboard:dataset-number", args=["pairs", 2])).status_code == 404
     assert version.sha256 in shown(Client(), "public-constitution", "pairs")
+
+
+def test_the_evidence_says_which_answer_people_preferred(desk: Client, pairs: Dataset, work_off: Work) -> None:
+    address = reverse("dashboard:dataset", args=["pairs"])
+    desk.post(address, {"act": "search", "principles": "1"})
+    work_off()
+    found = re.search(r'name="extraction" value="([\w-]+)"', shown(desk, "dashboard:dataset", "pairs"))
+    assert found is not None
+    desk.post(address, {"act": "publish", "extraction": found[1], "note": "First"})
+    page = shown(desk, "dashboard:dataset", "pairs", query="?principle=1")
+    assert "<b>A · preferred</b>" in page and "<b>B</b>" in page
 
 
 def test_a_dataset_of_someone_else_is_not_there(stranger: User, pairs: Dataset) -> None:
