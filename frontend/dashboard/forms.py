@@ -59,14 +59,14 @@ class SettingsForm(DeskForm):
     interviewer = forms.ChoiceField(
         label=_("Who asks"),
         choices=(
-            ("model", _("A language model, guide as fallback")),
-            ("guide", _("The written guide (no model, no cost)")),
+            ("model", _("An AI, else the guide")),
+            ("guide", _("The written guide, no AI")),
         ),
     )
     stories_each = forms.IntegerField(label=_("Stories each person judges"), min_value=0, max_value=30)
-    minutes = forms.IntegerField(label=_("Minutes it takes, as people are told"), min_value=1, max_value=90)
+    minutes = forms.IntegerField(label=_("Minutes, as people are told"), min_value=1, max_value=90)
     withdraw_until = forms.DateField(
-        label=_("People can take everything back until"),
+        label=_("Taking back works until"),
         required=False,
         widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
     )

@@ -56,7 +56,28 @@ def test_the_page_of_an_imported_study_tells_no_step_that_its_files_do_not(desk:
     join(study)
     Study.objects.filter(id=study.id).update(source_sha256="0" * 64)
     row = page(desk, "study", study).partition("Judged a story")[2].partition("</tr>")[0]
-    assert "–" in row and "<svg" not in row
+    assert "not in the imported files" in row and "<svg" not in row
+
+
+@pytest.mark.parametrize("name", STUDY_PAGES)
+def test_every_page_of_a_study_names_it(desk: Client, study: Study, name: str) -> None:
+    told = page(desk, name, study)
+    assert study.title in told.partition("<title>")[2].partition("</title>")[0]
+    assert study.title in told.partition("<header")[2].partition("</h1>")[0]
+
+
+def test_a_closed_study_offers_no_link_to_share(desk: Client, study: Study) -> None:
+    link = reverse("take-part", args=[study.slug])
+    assert f"testserver{link}" in page(desk, "study", study)
+    Study.objects.filter(id=study.id).update(state="closed")
+    assert f"testserver{link}" not in page(desk, "study", study)
+
+
+def test_days_on_which_nobody_finished_draw_no_empty_picture(desk: Client, study: Study) -> None:
+    person = join(study)
+    assert '<svg class="days"' not in page(desk, "study", study)
+    Participant.objects.filter(id=person.id).update(finished_at=timezone.now())
+    assert '<svg class="days"' in page(desk, "study", study)
 
 
 @pytest.mark.parametrize("name", OTHER_PAGES)
@@ -141,7 +162,7 @@ def test_the_summary_of_what_is_wrong_names_and_links_each_field(desk: Client) -
     sent = fields(page(desk, "new-study", query="?template=assistant")) | {"minutes": "900"}
     told = desk.post(reverse("dashboard:new-study"), sent).content.decode().split('role="alert"')[1].split("</div>")[0]
     assert '<a href="#id_title">Name that people see</a>: This field is required.' in told
-    assert '<a href="#id_minutes">Minutes it takes, as people are told</a>: Ensure' in told
+    assert '<a href="#id_minutes">Minutes, as people are told</a>: Ensure' in told
 
 
 def test_what_people_may_tell_about_themselves_is_written_in_lines(desk: Client) -> None:
@@ -328,6 +349,13 @@ def test_reading_a_talk_is_logged_and_its_words_are_escaped(
         told = desk.get(reverse("dashboard:interview", args=[study.slug, interview.id])).content.decode()
     assert "&lt;b&gt;drove&lt;/b&gt;" in told
     assert str(interview.id) in caplog.text and "drove" not in caplog.text
+
+
+def test_a_list_of_the_guide_is_shown_as_a_list(desk: Client, study: Study, participant: Participant) -> None:
+    interview = talk(participant)
+    interview.turns.filter(role="guide").update(text="Your lines so far:\n\n- TIRED FACES in the family")
+    told = desk.get(reverse("dashboard:interview", args=[study.slug, interview.id])).content.decode()
+    assert "<li>TIRED FACES in the family</li>" in told
 
 
 def test_a_viewer_reads_no_talk(viewers_desk: Client, study: Study, participant: Participant) -> None:
