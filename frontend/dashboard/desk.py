@@ -165,6 +165,11 @@ class StudyDesk(DeskPage):
         """Return the study's newest work of this kind if the page should tell of it."""
         return newest_work(self.study, kind)
 
+    def last_done(self, kind: str) -> Job | None:
+        """Return the study's newest work of this kind if it is done."""
+        newest = Job.objects.filter(scope_key=self.study.scope_key, kind=kind).first()
+        return newest if newest and newest.state == Job.State.DONE else None
+
 
 def path(study: Study, here: str) -> list[dict[str, Any]]:
     """Return the walk of the study's data as navigation, with live counts."""

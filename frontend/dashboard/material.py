@@ -131,6 +131,7 @@ class ValuesView(StudyDesk):
             "waiting": len(waiting),
             "can_undo": deduplication.active_run(self.study).parent_id is not None,
             "job": self.job("elicitation.propose_merges"),
+            "searched": None if waiting else self.last_done("elicitation.propose_merges"),
         }
 
 

@@ -21,7 +21,7 @@ from graphs.models import GraphSnapshot
 from graphs.tasks import request_build
 
 MOST_REASONS = 8
-SURE = 0.5  # how often a winner wins again, at least, to be told without doubt
+SURE = 0.5  # a share or a probability on one side of it is told without doubt
 MOST_CHANGES = 12  # that are told without being asked for
 
 
@@ -162,6 +162,7 @@ def _named(edge: dict[str, Any], titles: dict[int, str]) -> dict[str, Any]:
         "to_title": titles.get(edge["to"], "?"),
         "decided": counts["wiser"] + counts["not_wiser"] + counts["less_wise"],
         "is_weak": is_weak(edge),
+        "in_doubt": is_weak(edge) and edge["interval"] is not None and edge["interval"][1] >= SURE,
     }
 
 

@@ -101,6 +101,19 @@ def test_an_arrow_that_is_too_close_to_call_is_not_counted_among_those_that_hold
     assert "2 arrows, 1 too close to call" in heading
 
 
+def test_only_what_may_be_even_is_drawn_dashed(
+    desk: Client, voted: Study, make_value: Callable[..., CanonicalValue]
+) -> None:
+    first, second = make_value(voted, title="Plain honesty"), make_value(voted, title="Kind and true")
+    for person in voted.participants.all():
+        judge(person, first, second, "no_upgrade", voted.contexts.get(number=1))
+    building.build_graph(voted, mode="mge-2023")
+    rows = shown(desk, "dashboard:graph", voted.slug).split("<tr")
+    clear, even = (next(row for row in rows if f'">{title}</td>' in row) for title in ("Plain honesty", "Staying free"))
+    assert "0 / 12" in clear and "weak" not in clear
+    assert "6 / 12" in even and "weak" in even
+
+
 def test_a_winner_that_seldom_wins_again_is_told_as_not_sure(
     desk: Client, voted: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -286,6 +286,12 @@ def test_a_draft_says_what_is_missing_and_cannot_be_opened(desk: Client, study: 
     assert response.status_code == 400 and "There is no question to talk about." in response.content.decode()
 
 
+def test_a_draft_shows_no_chart_of_people_before_there_are_any(desk: Client, study: Study) -> None:
+    assert "Where people are" in page(desk, "study", study)
+    Study.objects.filter(id=study.id).update(state="draft")
+    assert "Where people are" not in page(desk, "study", study)
+
+
 def test_the_link_is_shown_with_a_qr_code_that_needs_no_inline_style(desk: Client, study: Study) -> None:
     told = page(desk, "study", study)
     assert f"http://testserver/s/{study.slug}/" in told
@@ -397,6 +403,15 @@ def test_a_merge_can_be_undone(desk: Client, study: Study, near: MergeCandidate)
 def test_values_kept_apart_are_not_asked_about_again(desk: Client, study: Study, near: MergeCandidate) -> None:
     do(desk, "values", study, "keep", candidate=str(near.id))
     assert "pair to review" not in page(desk, "values", study)
+
+
+def test_a_search_that_found_no_pair_says_that_it_has_ended(
+    desk: Client, study: Study, work_off: Callable[[], Any]
+) -> None:
+    do(desk, "values", study, "propose")
+    assert "has ended" not in page(desk, "values", study)
+    work_off()
+    assert "The newest search has ended" in page(desk, "values", study)
 
 
 def test_two_values_that_are_one_through_a_third_are_not_asked_about(
