@@ -166,7 +166,7 @@ def _line(item: str, english: bool) -> str:
         return _cut("SIGNS of whether " + rest[3:])
     if first in ("someone", "somebody") and words[1:2] == ["who"]:
         return _cut(f"SIGNS of {_small(rest)}")
-    if first == "people" and words[1:2] == ["who"]:
+    if first == "people" and words[1:2] in (["who"], ["whose"]):
         return _cut("PEOPLE " + rest[7:])
     for frame, starts in _FIRST_WORDS.items():
         if first in starts:

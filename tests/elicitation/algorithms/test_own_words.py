@@ -29,6 +29,7 @@ def line(said: str) -> str:
         ("the look on her face", "SIGNS in the look on her face"),
         ("small changes in his voice", "SMALL CHANGES in his voice"),
         ("people who were there", "PEOPLE who were there"),
+        ("PEOPLE whose task it is to decide this", "PEOPLE whose task it is to decide this"),
         ("someone who listens", "SIGNS of someone who listens"),
         ("eye contact", "SIGNS of eye contact"),
         ("I ask him how he is", "MOMENTS when I ask him how he is"),
