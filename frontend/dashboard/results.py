@@ -40,7 +40,7 @@ class GraphView(StudyDesk):
             return self.done(told, "dashboard:graph-number", study.slug, snapshot.number)
         options: dict[str, Any] = {name: form[name] for name in ("mode", "context") if form.get(name)}
         request_build(study, user=self.user, **options)
-        return self.done(_("The graph is being built."), "dashboard:graph", study.slug)
+        return self.done(_("The build of the graph has begun."), "dashboard:graph", study.slug)
 
     def context(self) -> dict[str, Any]:
         snapshots = list(self.study.graphs.select_related("publication").order_by("-number"))
@@ -62,7 +62,15 @@ class GraphView(StudyDesk):
             },
             "contexts": self.study.contexts.all(),
             "job": self.job("graphs.build"),
+            "built_before": self._built_before(snapshots),
         }
+
+    def _built_before(self, snapshots: list[GraphSnapshot]) -> int | None:
+        """Return the number of the snapshot that the newest build came to, if it was there before: it changed nothing."""
+        job = self.last_done("graphs.build")
+        number = (job.result or {}).get("snapshot") if job else None
+        found = next((s for s in snapshots if s.number == number), None)
+        return found.number if job and found and found.built_at < job.created_at else None
 
     def _changes(
         self, snapshot: GraphSnapshot, snapshots: list[GraphSnapshot], titles: dict[int, str]

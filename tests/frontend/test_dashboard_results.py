@@ -238,6 +238,15 @@ def test_a_build_of_what_is_not_there_is_told(desk: Client, voted: Study, typed:
     assert not Job.objects.exists()
 
 
+def test_a_build_that_comes_to_the_same_graph_says_so(desk: Client, voted: Study, work_off: Work) -> None:
+    graph(desk, voted)
+    work_off()
+    assert "nothing new" not in shown(desk, "dashboard:graph", voted.slug)
+    graph(desk, voted)
+    work_off()
+    assert "in the same way as snapshot 1. There is nothing new." in shown(desk, "dashboard:graph", voted.slug)
+
+
 def test_an_older_snapshot_stays_to_be_read(desk: Client, voted: Study) -> None:
     for mode in building.MODES:
         building.build_graph(voted, mode=mode)
