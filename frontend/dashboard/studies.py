@@ -142,6 +142,9 @@ class StudyView(StudyDesk):
             case "close":
                 studies.close_study(study)
                 told = _("The study is closed. You can open it again.")
+            case "forget-panel-ids" if study.state == Study.State.CLOSED:
+                studies.forget_outside_ids(study)
+                told = _("Nobody can tie an answer to a panel's id any more.")
             case "invite":
                 role = request.POST.get("role", "")
                 code = studies.invite_member(study, role, self.user)
@@ -189,6 +192,7 @@ class StudyView(StudyDesk):
             "budget": Decimal(settings.LLM_BUDGET) if settings.LLM_BUDGET else None,
             "spent": DatabaseLedger().spent(),
             "has_model": model_is_configured(),
+            "has_panel_ids": study.participants.exclude(outside_digest="").exists(),
             "missing": studies.missing_before_opening(study),
             "advice": studies.advice_before_opening(study),
             "members": study.memberships.select_related("user"),

@@ -73,6 +73,17 @@ def test_a_closed_study_offers_no_link_to_share(desk: Client, study: Study) -> N
     assert f"testserver{link}" not in page(desk, "study", study)
 
 
+def test_the_team_of_a_closed_study_forgets_the_ids_of_its_panel(desk: Client, study: Study) -> None:
+    join(study, outside_id="panel-1")
+    assert "forget-panel-ids" not in page(desk, "study", study)
+    assert do(desk, "study", study, "forget-panel-ids").status_code == 400
+    studies.close_study(study)
+    assert "forget-panel-ids" in page(desk, "study", study)
+    do(desk, "study", study, "forget-panel-ids")
+    assert not study.participants.exclude(outside_digest="").exists()
+    assert "forget-panel-ids" not in page(desk, "study", study)
+
+
 def test_days_on_which_nobody_finished_draw_no_empty_picture(desk: Client, study: Study) -> None:
     person = join(study)
     assert '<svg class="days"' not in page(desk, "study", study)
