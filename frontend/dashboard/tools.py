@@ -115,6 +115,7 @@ class ReportView(DeskPage):
         pairs = [pair for pair in result.get("pairs", []) if pair["agreement"]["n"] >= LEAST_SHARED]
         return {
             "report": report,
+            "figures": f"dashboard/reports/{report.kind}.html",
             "kind": kinds()[report.kind],
             "result": result,
             "pairs": sorted(pairs, key=lambda pair: -pair["agreement"]["n"])[:MOST_PAIRS],

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.template.loader import get_template
 from django.test import Client
 from django.urls import reverse
 
@@ -15,6 +16,7 @@ from elicitation import comparisons
 from elicitation.comparison_formats import FORMATS
 from elicitation.models import Dataset, Study
 from reports.models import Report
+from reports.registry import kinds
 from reports.running import run_report
 from tests.frontend.conftest import browser_with
 from tests.people import join
@@ -247,3 +249,8 @@ def test_the_problem_shown_to_developers_is_the_one_that_is_answered(desk: Clien
 def test_the_page_for_developers_helps_before_anything_is_published(desk: Client) -> None:
     told = page(desk, "developers")
     assert "Nothing is published yet" in told and "SLUG" in told
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_kind_of_report_has_a_page_of_its_own(kind: str) -> None:
+    get_template(f"dashboard/reports/{kind}.html")

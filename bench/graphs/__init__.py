@@ -1,0 +1,1 @@
+"""Speed and memory of graphs: `python -m bench.graphs [PART …]`. A part is one file beside this one with `lines()`."""
