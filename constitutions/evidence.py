@@ -1,8 +1,7 @@
 """What stands behind a principle: comparisons, values, cards, quotes and votes, without anyone's identity.
 
 Served beside the hashed body, so that it honours withdrawal: what a person took back is gone from here at once. Quotes are
-shown only with consent, votes and comparisons only where five people or more gave their answer, and of a group only comparisons
-that five or more of its people judged.
+shown only with consent, votes and comparisons only where five people or more gave the answer that is explained.
 """
 
 from collections import Counter
@@ -12,7 +11,6 @@ from uuid import UUID
 
 from constitutions.extraction import answers_behind
 from constitutions.models import ConstitutionVersion, PrincipleEvidence
-from elicitation.comparisons import answered_by_few
 from elicitation.deduplication import projection
 from elicitation.groups import SMALLEST_CELL
 from elicitation.models import CanonicalValue, ValuesCard
@@ -24,14 +22,11 @@ def evidence_behind(version: ConstitutionVersion, principle: int, *, start: int 
     """Return what stands behind a principle now: counts over all, and a page of comparisons from `start`."""
     rows = PrincipleEvidence.objects.filter(extraction=version.extraction, principle=principle)
     pairs = rows.exclude(comparison=None).select_related("comparison").order_by("comparison__number")
-    if version.extraction.parameters["group"]:
-        pairs = pairs.filter(comparison__number__in=answers_behind(version.extraction))
     votes = rows.exclude(vote=None).select_related("vote__context", "vote__from_value", "vote__to_value")
     values = rows.exclude(value=None).select_related("value")
     cards = [row.card for row in rows.exclude(card=None).select_related("card__participant")]
-    stances = Counter(pairs.order_by().values_list("stance", flat=True))
-    few = answered_by_few(version.extraction.dataset) if version.extraction.dataset else set()
-    shown = pairs.exclude(comparison__number__in=few)
+    shown = pairs.filter(comparison__number__in=answers_behind(version.extraction))
+    stances = Counter(shown.order_by().values_list("stance", flat=True))
     return {
         "principle": principle,
         "values": [

@@ -10,7 +10,6 @@ from constitutions.publishing import version_body
 from core.canonical import unchanged
 from elicitation.comparison_formats import annotated_pairs
 from elicitation.comparison_formats.content import AnnotationRow, AnnotatorRow, Written
-from elicitation.comparisons import answered_by_few
 from elicitation.models import Annotator
 
 SHARE = "{:.0%}"
@@ -121,10 +120,10 @@ def _annotated_pairs(version: ConstitutionVersion) -> str:
     rows = []
     if dataset is not None:
         answers = answers_behind(version.extraction)
-        sides, few = _sides(version), answered_by_few(dataset)
+        sides = _sides(version)
         for c in dataset.comparisons.order_by("number"):
             answer = answers.get(c.number)
-            if answer not in ("a", "b") or c.number in few:
+            if answer not in ("a", "b"):
                 continue
             given = [AnnotationRow("people", answer)]
             for principle in body["principles"]:

@@ -22,8 +22,8 @@ from constitutions.judges import Judgement, judge_named
 from constitutions.models import Extraction, PrincipleEvidence
 from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.models import User
-from elicitation.comparisons import answers_given, majority_of
-from elicitation.groups import SMALLEST_CELL, members
+from elicitation.comparisons import answers_given, majority_of, told_of_people
+from elicitation.groups import members
 from elicitation.models import Annotation, Comparison, Dataset, Participant, Study
 from graphs.models import GraphSnapshot
 
@@ -233,8 +233,8 @@ def _counts(rows: Sequence[Comparison], answers: Mapping[int, str], annotations:
 
 
 def answers_behind(extraction: Extraction) -> dict[int, str]:
-    """Return the answers that an extraction from comparisons explains, as they are now, by the comparison's number. Of a
-    group those are left out that fewer than five of its people gave: a majority of one is that one's answer."""
+    """Return the answers that an extraction from comparisons explains, as they are now, by the comparison's number; those
+    that one to four people gave are left out (`told_of_people`)."""
     dataset, group, named = extraction.dataset, extraction.parameters["group"], extraction.parameters["annotators"]
     if dataset is None:
         return {}
@@ -248,10 +248,7 @@ def answers_behind(extraction: Extraction) -> dict[int, str]:
         return {}
     if named and not whose:
         return {}
-    given = answers_given(dataset, whose)
-    return majority_of(
-        {n: told for n, told in given.items() if not group or len({a.annotator for a in told}) >= SMALLEST_CELL}
-    )
+    return majority_of(told_of_people(dataset, answers_given(dataset, whose)))
 
 
 def _annotators_behind(dataset: Dataset, annotators: Sequence[str], group: str) -> Sequence[str]:

@@ -10,7 +10,6 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, validate_slug
 from django.db import IntegrityError, transaction
-from django.db.models import Count
 from django.utils.translation import gettext as _
 
 from core.models import User
@@ -295,15 +294,16 @@ def answers_given(dataset: Dataset, annotators: Iterable[str] = ()) -> dict[int,
     return given
 
 
-def answered_by_few(dataset: Dataset) -> set[int]:
-    """Return the numbers of the comparisons that one to four people of the dataset's study answered: what most of so few
-    said can be what one said, and is not shown to everyone. Imported answers and simulated people are not meant."""
+def told_of_people(dataset: Dataset, given: Mapping[int, list[Given]]) -> dict[int, list[Given]]:
+    """Return those of the answers, by the comparison's number, that may be shown to everyone: without the comparisons that
+    one to four people of the dataset's study answered, since what most of so few said can be what one said. Imported
+    answers and simulated people are not meant."""
     if dataset.study is None or dataset.study.is_simulated:
-        return set()
-    people = Participant.objects.counted(dataset.study)
-    answers = Annotation.objects.current().filter(comparison__dataset=dataset, annotator__participant__in=people)
-    sizes = answers.order_by().values_list("comparison__number").annotate(Count("annotator", distinct=True))
-    return {number for number, size in sizes if size < SMALLEST_CELL}
+        return dict(given)
+    counted = Participant.objects.counted(dataset.study)
+    people = set(dataset.annotators.filter(participant__in=counted).values_list("source_id", flat=True))
+    sizes = {number: len({answer.annotator for answer in told} & people) for number, told in given.items()}
+    return {number: told for number, told in given.items() if not 0 < sizes[number] < SMALLEST_CELL}
 
 
 def add_comparison(

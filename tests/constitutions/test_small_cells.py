@@ -10,7 +10,7 @@ from constitutions.extraction import extract
 from constitutions.models import ConstitutionVersion
 from constitutions.publishing import publish
 from elicitation import comparisons, withdrawal
-from elicitation.models import Dataset, Participant, Study
+from elicitation.models import Participant, Study
 from tests.people import join
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +57,22 @@ def test_once_someone_leaves_what_the_others_said_is_withheld_too(
     assert shown(client_of(None)) == (set(), set(), len(MANY) + len(FEW))
 
 
-def test_simulated_people_and_imports_are_not_meant(version: ConstitutionVersion, study: Study) -> None:
+def test_simulated_people_are_not_meant(
+    version: ConstitutionVersion, study: Study, client_of: Callable[..., APIClient]
+) -> None:
     Study.objects.filter(id=study.id).update(is_simulated=True)
-    assert comparisons.answered_by_few(Dataset.objects.get(study=study)) == set()
+    everything = {f"Question {number}" for number in (*MANY, *FEW)}
+    pairs, _page, withheld = shown(client_of(None))
+    assert (pairs, withheld) == (everything, 0)
+
+
+def test_of_a_version_made_from_one_named_person_no_answer_is_told(
+    version: ConstitutionVersion, crowd: list[Participant], client_of: Callable[..., APIClient]
+) -> None:
+    """Five others answered the same comparisons, but what is explained is one person's answers."""
+    alone = [crowd[0].annotators.get().source_id]
+    publish(extract(dataset=version.extraction.dataset, annotators=alone, seed=2), slug="alone")
+    pairs = client_of(None).get("/api/v1/constitutions/alone/latest/?export=annotated-pairs").json()
+    evidence = client_of(None).get("/api/v1/constitutions/alone/versions/1/principles/1/evidence/").json()
+    assert pairs["comparisons"] == evidence["comparisons"]["results"] == []
+    assert evidence["comparisons"]["for"] == evidence["comparisons"]["against"] == 0
