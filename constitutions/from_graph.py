@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import numpy as np
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
@@ -114,7 +115,7 @@ class _Evidence:
 
     def __init__(self, snapshot: GraphSnapshot) -> None:
         self.study = snapshot.study
-        self.votes = snapshot.votes()
+        self.ids_of_votes, self.votes = snapshot.votes()
         self.ids = dict(CanonicalValue.objects.filter(study=self.study).values_list("number", "id"))
         self.target = projection(self.study)
 
@@ -129,7 +130,8 @@ class _Evidence:
         members = ValueMember.objects.filter(run__study=self.study, run__is_active=True, value__in=same)
         cards = members.filter(card__participant__in=people).order_by("card__number").values_list("card_id", flat=True)
         votes = []
-        for vote_id, vote in self.votes:
+        about = np.flatnonzero((self.votes.target == number) | (self.votes.source == number))
+        for vote_id, vote in zip(self.ids_of_votes[about].tolist(), self.votes.take(about), strict=True):
             if vote.target == number:
                 other, stance = vote.source, {"upgrade": "for", "no_upgrade": "against"}.get(vote.answer, "unsure")
             elif vote.source == number and vote.answer == "upgrade":

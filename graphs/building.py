@@ -5,9 +5,10 @@ The hashed body refers to values by the study's own numbers and holds no databas
 Comments and quotes are not in it: they are evidence, served beside it, and honour withdrawal.
 """
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.core.exceptions import ValidationError
@@ -23,8 +24,8 @@ from elicitation.groups import SMALLEST_CELL
 from elicitation.models import CanonicalValue, Study
 from elicitation.values import holders
 from graphs.algorithms import ranking, resampling
-from graphs.algorithms.pruning import RULES, RobustRules, Rules, Verdict
-from graphs.algorithms.tally import EdgeTally, Pair, Vote, entropy, net_support, tally
+from graphs.algorithms.pruning import RULES, RobustRules, Rules, Verdicts
+from graphs.algorithms.tally import Tallies, Votes, entropy, net_support, order_by, starts_of, tally
 from graphs.counting import Counted, Filters, count_votes, read_filters, votes_since
 from graphs.models import GraphPublication, GraphSnapshot
 
@@ -35,7 +36,14 @@ RESAMPLES = 1000
 MOST_TO_FLIP = 12
 
 Progress = Callable[[int, int, str], None]
-_Judged = tuple[Mapping[Pair, EdgeTally], Mapping[Pair, Verdict], Mapping[int, float]]  # the last: wisdom scores
+
+
+class _Judged(NamedTuple):
+    """Counts, what became of each pair, and the wisdom scores."""
+
+    tallies: Tallies
+    verdicts: Verdicts
+    scores: dict[int, float]
 
 
 def build_graph(
@@ -61,7 +69,7 @@ def build_graph(
     tell(0, 4, _("Counting votes"))
     counted = count_votes(study, filters)
     # The trial's file lists pairs and contexts as they first appear; ours does not depend on who came first.
-    votes = counted.votes if mode == "mge-2023" else sorted(counted.votes, key=_by_pair)
+    votes = counted.votes if mode == "mge-2023" else _by_pair(counted.votes)
     held = {} if filters.before else holders(study)  # who held what at that moment is not known
     texts = _texts(study, votes, held)
     frame = {
@@ -73,7 +81,9 @@ def build_graph(
         "filters": filters.stored(),
         "seed": seed,
     }
-    inputs_sha256 = sha256_of(frame | {"votes": votes, "left_out": counted[2:], "texts": list(texts.values())})
+    left_out = {"archived": counted.archived, "merged": counted.merged, "withheld_cells": counted.withheld_cells}
+    inputs = {"votes": _fingerprint(votes), "left_out": left_out, "texts": list(texts.values())}
+    inputs_sha256 = sha256_of(frame | inputs)
     if snapshot := GraphSnapshot.objects.filter(study=study, inputs_sha256=inputs_sha256).first():
         return snapshot
     body = frame | _findings(votes, counted, rules, seed, texts, tell)
@@ -94,20 +104,32 @@ def read_options(study: Study, *, mode: str = "robust", seed: int = 0, **filters
     return read_filters(study, **filters)
 
 
-def _by_pair(vote: Vote) -> tuple[int, int, str, int]:
-    return vote.source, vote.target, vote.context, vote.voter
+def _by_pair(votes: Votes) -> Votes:
+    return votes.take(order_by(votes.source, votes.target, votes.context, votes.voter))
+
+
+def _fingerprint(votes: Votes) -> str:
+    """Return a SHA-256 of the votes in their order."""
+    used = np.unique(votes.context)
+    columns = (votes.voter, votes.source, votes.target, np.searchsorted(used, votes.context), votes.answer)
+    hashed = hashlib.sha256(canonical_bytes([votes.contexts[place] for place in used]))
+    for column in columns:
+        hashed.update(column.astype("<i4").tobytes())
+    return hashed.hexdigest()
 
 
 def _resampling_rules(rules: Rules) -> dict[str, Any]:
     return {"resamples": RESAMPLES, "most_to_flip": MOST_TO_FLIP} if isinstance(rules, RobustRules) else {}
 
 
-def _texts(study: Study, votes: list[Vote], held: Mapping[int, int]) -> dict[int, dict[str, Any]]:
+def _texts(study: Study, votes: Votes, held: Mapping[int, int]) -> dict[int, dict[str, Any]]:
     """Return what is said about each value that was asked about: its texts, and how many hold it, unless they are
     few."""
-    numbers = {number for vote in votes for number in (vote.source, vote.target)}
+    numbers = set(np.union1d(votes.source, votes.target).tolist())
     found = {}
-    for value in CanonicalValue.objects.filter(study=study, number__in=numbers).order_by("number"):
+    for value in CanonicalValue.objects.filter(study=study).order_by("number").iterator():
+        if value.number not in numbers:
+            continue
         people = held.get(value.id, 0)
         found[value.number] = {
             "number": value.number,
@@ -122,7 +144,7 @@ def _texts(study: Study, votes: list[Vote], held: Mapping[int, int]) -> dict[int
 
 
 def _findings(
-    votes: list[Vote],
+    votes: Votes,
     counted: Counted,
     rules: Rules,
     seed: int,
@@ -130,15 +152,17 @@ def _findings(
     tell: Progress,
 ) -> dict[str, Any]:
     """Return what a snapshot's body says beside its frame: values, arrows kept and dropped, winners, doubt."""
-    tallies = tally(votes)
-    verdicts = rules.judge(tallies)
-    weights = {pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight}
-    scores = ranking.wisdom_scores(weights)
+    judged = _judge(votes, rules)
+    tallies, verdicts, scores = judged
+    weights = verdicts.kept
     support = ranking.incoming_support(weights)
-    asked = [pair for pair, edge in tallies.items() if edge.was_asked]
-    voters = len({vote.voter for vote in votes})
+    kept = tallies.asked[verdicts.weights[tallies.asked] > 0]
+    dropped = tallies.asked[verdicts.weights[tallies.asked] == 0]
+    voters = votes.voters
     tell(1, 4, _("Drawing people anew"))
-    stability = _stability(votes, rules, [seed, 0])
+    stability = None
+    if isinstance(rules, RobustRules):
+        stability = resampling.bootstrap(votes, rules, resamples=RESAMPLES, rng=np.random.default_rng([seed, 0]))
     values = [
         texts[number]
         | {"wisdom_score": score, "incoming_support": support.get(number, 0.0)}
@@ -146,7 +170,7 @@ def _findings(
         for number, score in sorted(scores.items())
     ]
     tell(2, 4, _("Finding winners"))
-    winners = _winners(votes, rules, (tallies, verdicts, scores), stability, seed)
+    winners = _winners(votes, rules, judged, stability, seed)
     crowned = {row["value"] for row in winners}
     tell(3, 4, _("Looking for the fewest votes that would change it"))
     return {
@@ -155,7 +179,7 @@ def _findings(
             "voters": voters,
             "values": len(scores),
             "edges": len(weights),
-            "dropped": sum(pair not in weights for pair in asked),
+            "dropped": len(dropped),
             "votes_on_archived_values": counted.archived,
             "votes_within_merged_values": counted.merged,
             "cells_withheld": counted.withheld_cells,
@@ -166,8 +190,8 @@ def _findings(
             for number, text in texts.items()
             if number not in scores
         ],
-        "edges": [_edge(pair, tallies[pair], verdicts[pair]) for pair in tallies if pair in weights],
-        "dropped": [_edge(pair, tallies[pair], verdicts[pair]) for pair in asked if pair not in weights],
+        "edges": [_edge(place, judged) for place in kept.tolist()],
+        "dropped": [_edge(place, judged) for place in dropped.tolist()],
         "winners": winners,
         "components": ranking.components(weights),
         "cycles": ranking.cycles(weights),
@@ -175,21 +199,21 @@ def _findings(
     }
 
 
-def _stability(votes: list[Vote], rules: Rules, seed: list[int]) -> resampling.Stability | None:
-    """Return how sure the ranks are under robust rules; the trial's files do not say."""
-    if not isinstance(rules, RobustRules):
-        return None
-    return resampling.bootstrap(votes, rules, resamples=RESAMPLES, rng=np.random.default_rng(seed))
+def _judge(votes: Votes, rules: Rules) -> _Judged:
+    tallies = tally(votes)
+    verdicts = rules.judge(tallies)
+    return _Judged(tallies, verdicts, ranking.wisdom_scores(verdicts.kept))
 
 
 def _doubt_of(number: int, stability: resampling.Stability) -> dict[str, Any]:
     return {"win_probability": stability.wins.get(number, 0.0), "rank_interval": stability.ranks[number]}
 
 
-def _edge(pair: Pair, edge: EdgeTally, verdict: Verdict) -> dict[str, Any]:
+def _edge(place: int, judged: _Judged) -> dict[str, Any]:
+    edge = judged.tallies.edge(place)
     return {
-        "from": pair[0],
-        "to": pair[1],
+        "from": int(judged.tallies.sources[place]),
+        "to": int(judged.tallies.targets[place]),
         "contexts": edge.contexts,
         "counts": {
             "wiser": edge.wiser,
@@ -200,48 +224,51 @@ def _edge(pair: Pair, edge: EdgeTally, verdict: Verdict) -> dict[str, Any]:
         },
         "net_support": net_support(edge),
         "entropy": entropy(edge),
-        **verdict._asdict(),
+        **judged.verdicts.at(place)._asdict(),
     }
 
 
 def _winners(
-    votes: list[Vote], rules: Rules, overall: _Judged, stability: resampling.Stability | None, seed: int
+    votes: Votes, rules: Rules, overall: _Judged, stability: resampling.Stability | None, seed: int
 ) -> list[dict[str, Any]]:
     """Return the wisest value over all (`context` is None) and in each context; `value` is None where no arrow is kept.
     `probability` is the share of resamples that it wins, `arrows` are those kept that point to it."""
-    found = [_winner(None, votes, overall, stability)]
-    contexts: dict[str, list[Vote]] = {}
-    for vote in votes:
-        contexts.setdefault(vote.context, []).append(vote)
-    for place, (context, here) in enumerate(sorted(contexts.items()), 1):
-        tallies = tally(here)
-        verdicts = rules.judge(tallies)
-        scores = ranking.wisdom_scores({pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight})
-        found.append(_winner(context, here, (tallies, verdicts, scores), _stability(here, rules, [seed, place])))
+    found = [_winner(None, votes, overall, stability.wins if stability else None)]
+    order = np.argsort(votes.context, kind="stable")
+    for place, rows in enumerate(np.split(order, starts_of(votes.context[order])[1:]), 1):
+        here = votes.take(rows)
+        wins = None
+        if stability is not None:
+            rng = np.random.default_rng([seed, place])
+            wins = resampling.win_shares(here, rules, resamples=RESAMPLES, rng=rng)
+        found.append(_winner(votes.contexts[here.context[0]], here, _judge(here, rules), wins))
     return found
 
 
-def _winner(
-    context: str | None, votes: list[Vote], judged: _Judged, stability: resampling.Stability | None
-) -> dict[str, Any]:
-    tallies, verdicts, scores = judged
-    best = ranking.winner(scores)
+def _winner(context: str | None, votes: Votes, judged: _Judged, wins: dict[int, float] | None) -> dict[str, Any]:
+    best = ranking.winner(judged.scores)
+    arrows = [] if best is None else _pointing_to(best, judged)
     row = {
         "context": context,
         "value": best,
-        "wisdom_score": None if best is None else scores[best],
+        "wisdom_score": None if best is None else judged.scores[best],
         "votes": len(votes),
-        "voters": len({vote.voter for vote in votes}),
-        "arrows": [
-            _edge(pair, tallies[pair], verdicts[pair]) for pair in tallies if pair[1] == best and verdicts[pair].weight
-        ],
+        "voters": votes.voters,
+        "arrows": arrows,
     }
-    if stability is not None:
-        row["probability"] = None if best is None else stability.wins.get(best, 0.0)
+    if wins is not None:
+        row["probability"] = None if best is None else wins.get(best, 0.0)
     return row
 
 
-def _flip(votes: list[Vote], rules: Rules, voters: int) -> dict[str, Any]:
+def _pointing_to(value: int, judged: _Judged) -> list[dict[str, Any]]:
+    """Return the arrows that are kept and point to a value."""
+    places = judged.tallies.asked
+    those = (judged.tallies.targets[places] == value) & (judged.verdicts.weights[places] > 0)
+    return [_edge(place, judged) for place in places[those].tolist()]
+
+
+def _flip(votes: Votes, rules: Rules, voters: int) -> dict[str, Any]:
     """Return the fewest votes found that would crown another value, and what share of people made-up ones would be."""
     flip = resampling.votes_to_flip(votes, rules, most=MOST_TO_FLIP)
     if flip is None:

@@ -1,20 +1,21 @@
 """Which votes count: those of a study, current at a moment, about values as the active deduplication run sees them."""
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Case, IntegerField, QuerySet, When
 from django.utils.translation import gettext as _
 
 from core.text import near
 from elicitation.deduplication import projection
 from elicitation.groups import SMALLEST_CELL, members
 from elicitation.models import CanonicalValue, Context, Participant, Question, Study, WisdomVote
-from graphs.algorithms.tally import Vote
+from graphs.algorithms.tally import ANSWERS, Votes, order_by, starts_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Filters:
 class Counted(NamedTuple):
     """The votes that are counted, in the order in which they were given, and how many were left out, and why."""
 
-    votes: list[Vote]
+    votes: Votes
     last_vote_id: int
     archived: int
     merged: int
@@ -103,22 +104,25 @@ def count_votes(study: Study, filters: Filters) -> Counted:
     found = _projected(study, _standing(study, filters))
     votes, withheld = found.votes, 0
     if filters.group:
-        votes, withheld = _safe_cells(votes, _numbers_of(study, filters.group))
-    if not votes:
+        rows, withheld = _safe_cells(votes, _numbers_of(study, filters.group))
+        votes = votes.take(rows)
+    if not len(votes):
         raise ValidationError({"votes": _("There is no vote to count here, so there is no graph to build.")})
     return Counted(votes, found.last_id, found.archived, found.merged, withheld)
 
 
-def votes_behind(study: Study, stored: Mapping[str, str], last_vote_id: int) -> list[tuple[int, Vote]]:
-    """Return the votes, with their ids, of a count with these stored filters up to that vote: those of them that are
-    still there, whatever people answered since. Empty if what the filters name is gone."""
+def votes_behind(study: Study, stored: Mapping[str, str], last_vote_id: int) -> tuple[np.ndarray, Votes]:
+    """Return the ids and the votes of a count with these stored filters up to that vote: those of them that are still
+    there, whatever people answered since. Empty if what the filters name is gone."""
     try:
         filters = read_filters(study, **stored)
         found = _projected(study, _standing(study, filters, until=last_vote_id))
-        votes = _safe_cells(found.votes, _numbers_of(study, filters.group))[0] if filters.group else found.votes
+        rows = np.arange(len(found.votes))
+        if filters.group:
+            rows = _safe_cells(found.votes, _numbers_of(study, filters.group))[0]
     except ValidationError:
-        return []
-    return [(found.ids[_answered(vote)], vote) for vote in votes]
+        return np.empty(0, np.int64), Votes.of([])
+    return found.ids[rows], found.votes.take(rows)
 
 
 def votes_since(study: Study, stored: Mapping[str, str], last_vote_id: int) -> int:
@@ -136,38 +140,54 @@ def votes_since(study: Study, stored: Mapping[str, str], last_vote_id: int) -> i
 class _Projected(NamedTuple):
     """Votes about values as the active run sees them, one for each person, pair and context, and their ids."""
 
-    votes: list[Vote]
-    ids: dict[tuple[int, int, int, str], int]
+    votes: Votes
+    ids: np.ndarray
     last_id: int
     archived: int
     merged: int
 
 
 def _projected(study: Study, votes: QuerySet[WisdomVote]) -> _Projected:
-    target = projection(study)
     values = CanonicalValue.objects.filter(study=study)
+    target = projection(study)
     numbers = dict(values.values_list("id", "number"))
-    archived_ids = set(values.filter(is_archived=True).values_list("id", flat=True))
-    found: list[Vote] = []
-    ids: dict[tuple[int, int, int, str], int] = {}
-    archived = merged = last = 0
-    fields = ("id", "participant__number", "from_value_id", "to_value_id", "context__text", "answer")
-    for vote_id, voter, source, goal, context, answer in votes.values_list(*fields).iterator(5000):
-        last = max(last, vote_id)
-        source, goal = target.get(source, source), target.get(goal, goal)
-        if source in archived_ids or goal in archived_ids:
-            archived += 1
-        elif source == goal:
-            merged += 1
-        else:
-            vote = Vote(voter, numbers[source], numbers[goal], context, answer)
-            found.append(vote)
-            ids[_answered(vote)] = vote_id
-    return _Projected(_one_each(found), ids, last, archived, merged)
+    archived_ids = list(values.filter(is_archived=True).values_list("id", flat=True))
+    ids, voter, source, goal, context, answer = _columns(votes)
+    source, goal = _looked_up(source, target), _looked_up(goal, target)
+    archived = np.isin(source, archived_ids) | np.isin(goal, archived_ids)
+    merged = (source == goal) & ~archived
+    contexts = sorted(study.contexts.values_list("text", "id"))
+    places = {context_id: place for place, (_text, context_id) in enumerate(contexts)}
+    found = Votes(
+        voter=voter.astype(np.int32),
+        source=_looked_up(source, numbers).astype(np.int32),
+        target=_looked_up(goal, numbers).astype(np.int32),
+        context=_looked_up(context, places).astype(np.int32),
+        answer=answer.astype(np.int8),
+        contexts=tuple(text for text, _id in contexts),
+    )
+    kept = np.flatnonzero(~(archived | merged))
+    kept = kept[_newest(found.take(kept))]
+    last = int(ids.max(initial=0))
+    return _Projected(found.take(kept), ids[kept], last, int(archived.sum()), int(merged.sum()))
 
 
-def _answered(vote: Vote) -> tuple[int, int, int, str]:
-    return vote.voter, vote.source, vote.target, vote.context
+def _columns(votes: QuerySet[WisdomVote]) -> list[np.ndarray]:
+    """Return ids, numbers of people, ids of values and contexts, and places in `ANSWERS`, as columns."""
+    code = Case(*(When(answer=answer, then=place) for place, answer in enumerate(ANSWERS)), output_field=IntegerField())
+    fields = ("id", "participant__number", "from_value_id", "to_value_id", "context_id", code)
+    rows = votes.values_list(*fields).iterator(5000)
+    return list(np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, len(fields)).T)
+
+
+def _looked_up(keys: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
+    """Return what the table has for each key, or the key itself."""
+    if not table:
+        return keys
+    known = np.array(sorted(table))
+    found = np.array([table[key] for key in known.tolist()])
+    places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
+    return np.where(known[places] == keys, found[places], keys)
 
 
 def _standing(study: Study, filters: Filters, *, until: int | None = None) -> QuerySet[WisdomVote]:
@@ -189,35 +209,45 @@ def _standing(study: Study, filters: Filters, *, until: int | None = None) -> Qu
     return votes.order_by("id")
 
 
-def _one_each(votes: Sequence[Vote]) -> list[Vote]:
-    """Return the votes with only the newest of a person about one pair in one context: merging values can bring a
-    person's votes on two pairs together."""
-    newest = {_answered(vote): place for place, vote in enumerate(votes)}
-    return [vote for place, vote in enumerate(votes) if newest[_answered(vote)] == place]
+def _newest(votes: Votes) -> np.ndarray:
+    """Return where the newest vote of each person about each pair in each context is, in order: merging values can
+    bring a person's votes on two pairs together."""
+    columns = (votes.source, votes.target, votes.context, votes.voter)
+    order = order_by(*columns)[::-1]
+    return np.sort(order[starts_of(*(column[order] for column in columns))])
 
 
 def _numbers_of(study: Study, group: str) -> set[int]:
     return set(members(Participant.objects.counted(study), group).values_list("number", flat=True))
 
 
-def _safe_cells(votes: Sequence[Vote], members: Collection[int]) -> tuple[list[Vote], int]:
-    """Return the group's votes without those that could tell of a few people, and how many cells were withheld.
+def _safe_cells(votes: Votes, members: Collection[int]) -> tuple[np.ndarray, int]:
+    """Return where the group's votes are but those that could tell of a few people, and how many cells were withheld.
 
     A cell is a pair of values in a context. It is withheld if one to four people of the group voted in it, or one to
     four others did, whom subtracting from the whole study's graph would show. The same holds for the group as a
     whole.
     """
-    inside = {v.voter for v in votes if v.voter in members}
-    outside = {v.voter for v in votes} - inside
-    if len(inside) < SMALLEST_CELL or 0 < len(outside) < SMALLEST_CELL:
+    inside = np.isin(votes.voter, list(members))
+    people = [len(np.unique(votes.voter[which])) for which in (inside, ~inside)]
+    if people[0] < SMALLEST_CELL or 0 < people[1] < SMALLEST_CELL:
         told = _("Groups of fewer than %d people, inside or outside, are not shown.") % SMALLEST_CELL
         raise ValidationError({"group": told})
-    people = {(_cell(v), v.voter in inside, v.voter) for v in votes}
-    sizes = Counter((cell, is_inside) for cell, is_inside, _voter in people)
-    unsafe = {cell for (cell, _is_inside), size in sizes.items() if size < SMALLEST_CELL}
-    mine = [v for v in votes if v.voter in inside]
-    return [v for v in mine if _cell(v) not in unsafe], len({_cell(v) for v in mine} & unsafe)
+    cell = _cells(votes)
+    unsafe = np.zeros(cell.max(initial=0) + 1, bool)
+    for which in (inside, ~inside):
+        voted = np.unique(np.stack([cell[which], votes.voter[which]]), axis=1)[0]
+        sizes = np.bincount(voted, minlength=len(unsafe))
+        unsafe |= (sizes > 0) & (sizes < SMALLEST_CELL)
+    safe = inside & ~unsafe[cell]
+    return np.flatnonzero(safe), len(np.unique(cell[inside & ~safe]))
 
 
-def _cell(vote: Vote) -> tuple[int, int, str]:
-    return min(vote.source, vote.target), max(vote.source, vote.target), vote.context
+def _cells(votes: Votes) -> np.ndarray:
+    """Return numbers of the cells that the votes are in."""
+    columns = (np.minimum(votes.source, votes.target), np.maximum(votes.source, votes.target), votes.context)
+    order = order_by(*columns)
+    starts = starts_of(*(column[order] for column in columns))
+    cells = np.empty(len(votes), np.int64)
+    cells[order] = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(votes)))
+    return cells

@@ -2,13 +2,14 @@
 
 import uuid
 
+import numpy as np
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
 from core.access import Caller
 from elicitation.models import Study
-from graphs.algorithms.tally import Vote
+from graphs.algorithms.tally import Votes
 from graphs.counting import votes_behind
 
 
@@ -54,8 +55,8 @@ class GraphSnapshot(models.Model):
             models.UniqueConstraint(fields=["study", "inputs_sha256"], name="one_snapshot_per_inputs"),
         ]
 
-    def votes(self) -> list[tuple[int, Vote]]:
-        """Return the votes that the snapshot counted and that are still there, with their ids."""
+    def votes(self) -> tuple[np.ndarray, Votes]:
+        """Return the ids of the votes that the snapshot counted and that are still there, and those votes."""
         return votes_behind(self.study, self.filters, self.last_vote_id)
 
 

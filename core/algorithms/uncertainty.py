@@ -33,6 +33,15 @@ def jeffreys(successes: int, trials: int, level: float = 0.95) -> Interval:
     return Interval(low, high)
 
 
+def jeffreys_of_many(successes: np.ndarray, trials: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Return the low and the high ends of many Jeffreys intervals, as `jeffreys` has them. Shapes as given (n,)."""
+    pairs, places = np.unique(np.stack([successes, trials], axis=1), axis=0, return_inverse=True)
+    wins, of = pairs.T
+    tail = (1 - level) / 2
+    low, high = (stats.beta.ppf(end, wins + 0.5, of - wins + 0.5) for end in (tail, 1 - tail))
+    return np.where(wins == 0, 0.0, low)[places], np.where(wins == of, 1.0, high)[places]
+
+
 def exact_p(successes: np.ndarray | int, trials: np.ndarray | int) -> np.ndarray:
     """Return the one-sided exact binomial p-values of shares above one half: how likely that many successes or more
     would be if both answers were equally likely. 1 without trials. Shape as given.

@@ -4,14 +4,16 @@ Rules are frozen and stored with the graph. Each judges one graph with reasons (
 without (`weights`), which resampling needs.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from core.algorithms.uncertainty import Interval, benjamini_hochberg, exact_p, jeffreys
-from graphs.algorithms.tally import Counts, EdgeTally, Pair, counts_of, entropy, net_support
+from core.algorithms.uncertainty import Interval, benjamini_hochberg, exact_p, jeffreys_of_many
+from graphs.algorithms.tally import Counts, Pair, Tallies, starts_of
 
 KEPT = "kept"
 DROPPED = "dropped"
@@ -35,50 +37,128 @@ class Verdict(NamedTuple):
     weight: float
 
 
+class Verdicts(Mapping[Pair, Verdict]):
+    """What became of each pair of some tallies, in their order.
+
+    `weights` and `q` have a place for each pair (`q` is NaN where it was not tested); `why` is the place of the pair's
+    verdict and reason in `reasons`.
+    """
+
+    def __init__(
+        self,
+        tallies: Tallies,
+        weights: np.ndarray,
+        q: np.ndarray,
+        reasons: Sequence[tuple[str, str]],
+        why: np.ndarray,
+        level: float = 0.95,
+    ) -> None:
+        self._tallies, self.weights, self.q, self._reasons, self._why = tallies, weights, q, reasons, why
+        self._level = level
+
+    @property
+    def kept(self) -> dict[Pair, float]:
+        """The weights of the arrows that are kept."""
+        places = np.flatnonzero(self.weights)
+        sources, targets = self._tallies.sources[places].tolist(), self._tallies.targets[places].tolist()
+        return dict(zip(zip(sources, targets, strict=True), self.weights[places].tolist(), strict=True))
+
+    @cached_property
+    def _intervals(self) -> tuple[np.ndarray, np.ndarray]:
+        return jeffreys_of_many(self._tallies.wiser, self._tallies.decided, self._level)
+
+    def at(self, place: int) -> Verdict:
+        """Return the verdict on the pair at this place."""
+        share = interval = None
+        if decided := int(self._tallies.wiser[place] + self._tallies.not_wiser[place] + self._tallies.less_wise[place]):
+            share = int(self._tallies.wiser[place]) / decided
+            interval = Interval(*(float(ends[place]) for ends in self._intervals))
+        verdict, reason = self._reasons[self._why[place]]
+        q, weight = float(self.q[place]), float(self.weights[place])
+        return Verdict(verdict, reason, share, interval, None if math.isnan(q) else q, weight)
+
+    def __getitem__(self, pair: Pair) -> Verdict:
+        return self.at(self._tallies.place(pair))
+
+    def __iter__(self) -> Iterator[Pair]:
+        return iter(self._tallies)
+
+    def __len__(self) -> int:
+        return len(self._tallies)
+
+
 class Rules(Protocol):
     """How a graph is made of tallies."""
 
     mode: ClassVar[str]
 
-    def judge(self, tallies: Mapping[Pair, EdgeTally]) -> dict[Pair, Verdict]:
+    @property
+    def floor(self) -> tuple[str, int]:
+        """Which count (a name in `Counts`) an arrow must have how much of, to be kept or to matter to others."""
+
+    def judge(self, tallies: Tallies) -> Verdicts:
         """Return what becomes of each ordered pair, and why, in the order of `tallies`."""
 
-    def weights(self, counts: Counts) -> np.ndarray:
-        """Return what each arrow weighs, 0 for one that is not kept; shape as that of the counts."""
+    def weights(self, counts: Counts, graph: np.ndarray | None = None) -> np.ndarray:
+        """Return what each arrow weighs, 0 for one that is not kept. `graph` says, where there are several, which one
+        each arrow is in, by numbers from 0."""
 
     def stored(self) -> dict[str, Any]:
         """Return the rules as they are kept with the graph."""
 
 
+def _check(name: str, given: float, least: float, most: float = math.inf, *, whole: bool = False) -> None:
+    if isinstance(given, bool) or not isinstance(given, int if whole else int | float) or not math.isfinite(given):
+        raise ValueError(f"{name} is {given!r}, which is no {'whole ' if whole else ''}number")
+    if not least <= given <= most:
+        limits = f"at least {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
+        raise ValueError(f"{name} is {given}; it must be {limits}")
+
+
 @dataclass(frozen=True)
 class PruningRules:
-    """The rules of the 2023 trial's published graphs: thresholds that an arrow must pass. It weighs its net support."""
+    """The rules of the 2023 trial's published graphs: thresholds that an arrow must pass. It weighs its net support.
+
+    Raises ValueError for thresholds that are no numbers or outside what can be.
+    """
 
     mode: ClassVar[str] = "mge-2023"
     min_wiser: int = 2
     min_net_support: float = 0.33
     max_entropy: float = 1.69
 
-    def judge(self, tallies: Mapping[Pair, EdgeTally]) -> dict[Pair, Verdict]:
-        return {pair: self._verdict(edge) for pair, edge in tallies.items()}
+    def __post_init__(self) -> None:
+        _check("min_wiser", self.min_wiser, 1, whole=True)  # of an arrow that nobody calls wiser nothing can be said
+        _check("min_net_support", self.min_net_support, 0, 1)
+        _check("max_entropy", self.max_entropy, 0, math.log2(5))
 
-    def _verdict(self, edge: EdgeTally) -> Verdict:
-        if edge.wiser < self.min_wiser:
-            reason = f"fewer than {self.min_wiser} say wiser"
-        elif net_support(edge) < self.min_net_support:
-            reason = f"net support below {self.min_net_support}"
-        elif entropy(edge) > self.max_entropy:
-            reason = f"entropy above {self.max_entropy}"
-        else:
-            return Verdict(KEPT, "", *_share(edge), q=None, weight=net_support(edge))
-        return Verdict(DROPPED, reason, *_share(edge), q=None, weight=0.0)
+    @property
+    def floor(self) -> tuple[str, int]:
+        return "wiser", self.min_wiser
 
-    def weights(self, counts: Counts) -> np.ndarray:
-        support = counts.net_support
-        kept = (
-            (counts.wiser >= self.min_wiser) & (support >= self.min_net_support) & (counts.entropy <= self.max_entropy)
+    def judge(self, tallies: Tallies) -> Verdicts:
+        few, unclear, split = self._faults(tallies)
+        reasons = (
+            (DROPPED, f"fewer than {self.min_wiser} say wiser"),
+            (DROPPED, f"net support below {self.min_net_support}"),
+            (DROPPED, f"entropy above {self.max_entropy}"),
+            (KEPT, ""),
         )
-        return np.where(kept, support, 0.0)
+        why = np.select([few, unclear, split], [0, 1, 2], 3)
+        weights = np.where(why == 3, tallies.net_support, 0.0)
+        return Verdicts(tallies, weights, np.full(len(tallies), np.nan), reasons, why)
+
+    def _faults(self, counts: Counts) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return which arrows too few call wiser, which have too little net support, and of the others which are split."""
+        few, unclear = counts.wiser < self.min_wiser, counts.net_support < self.min_net_support
+        others = np.flatnonzero(~(few | unclear))
+        split = np.zeros(len(few), bool)
+        split[others] = counts.entropy(others) > self.max_entropy
+        return few, unclear, split
+
+    def weights(self, counts: Counts, graph: np.ndarray | None = None) -> np.ndarray:
+        few, unclear, split = self._faults(counts)
+        return np.where(few | unclear | split, 0.0, counts.net_support)
 
     def stored(self) -> dict[str, Any]:
         return {"mode": self.mode, **asdict(self)}
@@ -90,8 +170,10 @@ class RobustRules:
 
     The test asks whether more than `null` of the decided answers say wiser (one-sided, exact binomial; `null` is one
     half). Its family is every ordered pair, in both directions, about which at least `min_voters` people decided;
-    Benjamini–Hochberg holds the false discovery rate at `max_q`. `level` is that of the Jeffreys interval shown. An
-    arrow weighs (wiser − others) / decided, which is above 0 for every firm one.
+    Benjamini–Hochberg holds the false discovery rate at `max_q`, at most one half. `level` is that of the Jeffreys
+    interval shown. An arrow weighs (wiser − others) / decided, which is above 0 for every firm one.
+
+    Raises ValueError for thresholds that are no numbers or outside what can be.
     """
 
     mode: ClassVar[str] = "robust"
@@ -100,31 +182,52 @@ class RobustRules:
     max_q: float = 0.05
     level: float = 0.95
 
-    def judge(self, tallies: Mapping[Pair, EdgeTally]) -> dict[Pair, Verdict]:
-        counts = counts_of(tallies)
-        q, weights = self._q(counts), self.weights(counts)
-        return {
-            pair: self._verdict(edge, None if np.isnan(q[i]) else float(q[i]), float(weights[i]))
-            for i, (pair, edge) in enumerate(tallies.items())
-        }
+    def __post_init__(self) -> None:
+        _check("min_voters", self.min_voters, 1, whole=True)
+        _check("max_q", self.max_q, 0, 0.5)
+        _check("level", self.level, 0, 1)
 
-    def _verdict(self, edge: EdgeTally, q: float | None, weight: float) -> Verdict:
-        share, interval = _share(edge, self.level)
-        if q is None:
-            return Verdict(TOO_FEW, f"fewer than {self.min_voters} people decided", share, interval, q, weight)
-        if weight:
-            return Verdict(KEPT, "", share, interval, q, weight)
-        may_be_wiser = interval is not None and interval.high > self.null
-        return Verdict(DROPPED, TOO_CLOSE if may_be_wiser else "most say it is not wiser", share, interval, q, weight)
+    @property
+    def floor(self) -> tuple[str, int]:
+        return "deciders", self.min_voters
 
-    def _q(self, counts: Counts) -> np.ndarray:
-        p = exact_p(counts.wiser, counts.decided)
-        return benjamini_hochberg(np.where(counts.deciders >= self.min_voters, p, np.nan))
+    def judge(self, tallies: Tallies) -> Verdicts:
+        tested = tallies.deciders >= self.min_voters
+        q = benjamini_hochberg(np.where(tested, exact_p(tallies.wiser, tallies.decided), np.nan))
+        lead = 2 * tallies.wiser - tallies.decided
+        kept = (q <= self.max_q) & (lead > 0)  # never so where q is NaN
+        weights = np.where(kept, lead / np.maximum(tallies.decided, 1), 0.0)
+        reasons = (
+            (TOO_FEW, f"fewer than {self.min_voters} people decided"),
+            (KEPT, ""),
+            (DROPPED, TOO_CLOSE),
+            (DROPPED, "most say it is not wiser"),
+        )
+        high = jeffreys_of_many(tallies.wiser, tallies.decided, self.level)[1]
+        why = np.select([~tested, kept, high > self.null], [0, 1, 2], 3)
+        return Verdicts(tallies, weights, q, reasons, why, self.level)
 
-    def weights(self, counts: Counts) -> np.ndarray:
-        margin = (2 * counts.wiser - counts.decided) / np.maximum(counts.decided, 1)
-        firm = self._q(counts) <= self.max_q  # never so where q is NaN
-        return np.where(firm & (margin > 0), margin, 0.0)
+    def weights(self, counts: Counts, graph: np.ndarray | None = None) -> np.ndarray:
+        tested = counts.deciders >= self.min_voters
+        decided = counts.decided
+        lead = 2 * counts.wiser - decided
+        graph = np.zeros(len(lead), np.int64) if graph is None else graph
+        places = np.flatnonzero(tested & (lead > 0))  # all whose p is below one half
+        p = exact_p(counts.wiser[places], decided[places])
+        places, p = places[p <= self.max_q], p[p <= self.max_q]
+        order = np.lexsort((p, graph[places]))
+        places, p = places[order], p[order]
+        graphs, family = graph[places], np.bincount(graph[tested])
+        starts = starts_of(graphs)
+        rank = 1 + np.arange(len(p)) - np.repeat(starts, np.diff(starts, append=len(p)))
+        found = p * family[graphs] / rank <= self.max_q
+        # Benjamini–Hochberg keeps all up to the last that passes
+        last = np.zeros(len(family), np.int64)
+        np.maximum.at(last, graphs[found], rank[found])
+        kept = places[rank <= last[graphs]]
+        weights = np.zeros(len(lead))
+        weights[kept] = lead[kept] / decided[kept]
+        return weights
 
     def stored(self) -> dict[str, Any]:
         tests = {"null": self.null, "test": "exact binomial, one-sided", "family": "ordered pairs with enough voters"}
@@ -132,9 +235,3 @@ class RobustRules:
 
 
 RULES: dict[str, Rules] = {rules.mode: rules for rules in (RobustRules(), PruningRules())}
-
-
-def _share(edge: EdgeTally, level: float = 0.95) -> tuple[float | None, Interval | None]:
-    if not edge.decided:
-        return None, None
-    return edge.wiser / edge.decided, jeffreys(edge.wiser, edge.decided, level)

@@ -1,22 +1,35 @@
 """How sure the winner is: drawing people anew, and looking for the fewest votes that would crown another value."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from itertools import combinations_with_replacement
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 from graphs.algorithms.pruning import Rules
-from graphs.algorithms.ranking import PLACES, winner, wisdom_scores, wisdom_scores_of_many
-from graphs.algorithms.tally import Counts, EdgeTally, Pair, Vote, counts_of, tally
+from graphs.algorithms.ranking import (
+    PLACES,
+    Scores,
+    page_rank,
+    ranks_of_many,
+    winner,
+    wisdom_scores,
+    wisdom_scores_of_many,
+)
+from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, Counts, Tallies, Vote, Votes, tally
 
 CELLS_AT_ONCE = 2_000_000  # how many numbers an array may hold, which bounds memory
 RANKS = (5, 95)  # per cent: the ends of the rank interval
 CANDIDATE_CELLS = 100_000  # answers tried × pairs, which bounds the time of a step
 LEAST_CANDIDATES = 20
+LARGEST_MIXTURE = 3  # of so many answers all mixtures are tried
+MIXTURE_CELLS = 2_000_000  # if mixtures × pairs are no more: enough for every graph of six values
 LEAST_GAIN = 1e-9
-
-Answer = tuple[Pair, str]
+TIE = 2 * 10.0**-PLACES  # leads up to this may be a tie, which the lower number wins
 
 
 class Stability(NamedTuple):
@@ -28,7 +41,7 @@ class Stability(NamedTuple):
     resamples: int
 
 
-def bootstrap(votes: Sequence[Vote], rules: Rules, *, resamples: int, rng: np.random.Generator) -> Stability:
+def bootstrap(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.random.Generator) -> Stability:
     """Draw as many people as there are, with replacement and each with all their votes, and build the graph each time,
     pruning included.
 
@@ -36,89 +49,139 @@ def bootstrap(votes: Sequence[Vote], rules: Rules, *, resamples: int, rng: np.ra
     sorted by number, so that a seed gives the same resamples however they are computed. Source: Efron and Tibshirani
     1993, ch. 8.
     """
-    if not votes or resamples < 1:
+    ballots = _Ballots(tally(votes))
+    if not ballots.people or resamples < 1:
         return Stability({}, {}, 0)
-    ballots = _Ballots(votes)
-    wins = np.zeros(len(ballots.values), dtype=int)
-    places = np.empty((resamples, len(ballots.values)), dtype=int)
-    for rows in _chunks(resamples, ballots.width):
-        drawn = np.stack(
-            [np.bincount(rng.integers(0, ballots.people, ballots.people), minlength=ballots.people) for _ in rows]
-        )
-        scores = ballots.scores(rules.weights(ballots.counts(drawn)))
-        wins += np.bincount(_winners(scores), minlength=len(wins) + 1)[1:]
-        places[rows.start : rows.stop] = _ranks(scores)
-    low, high = np.percentile(places, RANKS, axis=0, method="inverted_cdf").astype(int)
-    numbers = [int(number) for number in ballots.values]
+    numbers = ballots.values.tolist()
+    wins = np.zeros(len(numbers), np.int64)
+    places = np.empty((resamples, len(numbers)), np.min_scalar_type(len(numbers) + 1))
+    for rows, scores in ballots.resampled(rules, resamples, rng):
+        ranks = ranks_of_many(scores)
+        wins += np.bincount(scores.value[ranks == 1], minlength=len(wins))
+        sizes = np.bincount(scores.graph, minlength=len(rows))
+        places[rows.start : rows.stop] = 1 + sizes[:, None]
+        places[rows.start + scores.graph, scores.value] = ranks
+    low, high = _rank_intervals(places)
     return Stability(
         wins={number: n / resamples for number, n in zip(numbers, wins.tolist(), strict=True) if n},
-        ranks={number: (int(low[i]), int(high[i])) for i, number in enumerate(numbers)},
+        ranks=dict(zip(numbers, zip(low, high, strict=True), strict=True)),
         resamples=resamples,
     )
+
+
+def win_shares(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.random.Generator) -> dict[int, float]:
+    """Return `wins` of the same `bootstrap`, for less work."""
+    ballots = _Ballots(tally(votes))
+    wins: Counter[int] = Counter()
+    for _rows, scores in ballots.resampled(rules, resamples, rng):
+        wins.update(ballots.values[scores.value[ranks_of_many(scores) == 1]].tolist())
+    return {number: n / resamples for number, n in sorted(wins.items())}
+
+
+def _rank_intervals(places: np.ndarray) -> tuple[list[int], list[int]]:
+    low: list[int] = []
+    high: list[int] = []
+    for columns in _chunks(places.shape[1], len(places)):
+        ends = np.percentile(places[:, columns.start : columns.stop], RANKS, axis=0, method="inverted_cdf")
+        low += ends[0].astype(int).tolist()
+        high += ends[1].astype(int).tolist()
+    return low, high
 
 
 class _Ballots:
     """Votes as sparse matrices (pairs, people), so that many resamples are a product of matrices."""
 
-    def __init__(self, votes: Sequence[Vote]) -> None:
-        pairs = sorted({pair for v in votes for pair in ((v.source, v.target), (v.target, v.source))})
-        people = sorted({v.voter for v in votes})
-        self.values = np.array(sorted({pair[0] for pair in pairs}))
-        self.people = len(people)
-        self.width = max(len(pairs), len(people))
-        place = {pair: i for i, pair in enumerate(pairs)}
-        person = {voter: i for i, voter in enumerate(people)}
-        self._back = np.array([place[target, source] for source, target in pairs])
-        self._sources, self._targets = np.searchsorted(self.values, np.array(pairs)).T
+    def __init__(self, tallies: Tallies) -> None:
+        self.tallies = tallies
+        self.values = np.unique(tallies.sources)  # each pair is there in both directions
+        numbers, self._person = np.unique(tallies.votes.voter, return_inverse=True)
+        self.people = len(numbers)
+        self._sources, self._targets = (np.searchsorted(self.values, v) for v in (tallies.sources, tallies.targets))
 
-        def matrix(*answers: str) -> sparse.csr_array:
-            cells = [(place[v.source, v.target], person[v.voter]) for v in votes if v.answer in answers]
-            where = np.array(cells, dtype=int).reshape(-1, 2).T
-            ones = np.ones(where.shape[1], dtype=np.int64)
-            return sparse.csr_array((ones, (where[0], where[1])), shape=(len(pairs), len(people)))
+    def resampled(self, rules: Rules, resamples: int, rng: np.random.Generator) -> Iterator[tuple[range, Scores]]:
+        """Draw people anew again and again; yield the wisdom scores of some resamples at a time. Those without an arrow
+        have none."""
+        for rows in _chunks(resamples, max(len(self.tallies), self.people)):
+            drawn = [
+                np.bincount(rng.integers(0, self.people, self.people), minlength=self.people).astype(np.int32)
+                for _ in rows
+            ]
+            cells = _Drawn(self, np.ascontiguousarray(np.array(drawn).T), rules)
+            weights = rules.weights(cells, cells.graph)
+            kept = np.flatnonzero(weights)
+            pair = cells.pair[kept]
+            arrows = (cells.graph[kept], self._sources[pair], self._targets[pair], weights[kept])
+            yield rows, wisdom_scores_of_many(*arrows, len(self.values))
 
-        self._wiser, self._not_wiser = matrix("upgrade"), matrix("no_upgrade")
-        self._all = matrix(*{v.answer for v in votes})
-        self._deciders = (self._wiser + self._not_wiser + self._wiser[self._back]).sign()
+    @cached_property
+    def wiser(self) -> sparse.csr_array:
+        return self._matrix(self.tallies.votes.answer == UPGRADE)
 
-    def counts(self, drawn: np.ndarray) -> Counts:
-        """Return the counts when people count as often as `drawn` (resamples, people) says."""
-        wiser, not_wiser, every, deciders = (
-            np.asarray(matrix @ drawn.T).T for matrix in (self._wiser, self._not_wiser, self._all, self._deciders)
-        )
-        return Counts(
-            wiser=wiser,
-            not_wiser=not_wiser,
-            less_wise=wiser[:, self._back],
-            unsure=every - wiser - not_wiser,
-            impressions=every + every[:, self._back],
-            deciders=deciders,
-        )
+    @cached_property
+    def not_wiser(self) -> sparse.csr_array:
+        return self._matrix(self.tallies.votes.answer == NO_UPGRADE)
 
-    def scores(self, weights: np.ndarray) -> np.ndarray:
-        return wisdom_scores_of_many(self._sources, self._targets, weights, len(self.values))
+    @cached_property
+    def every(self) -> sparse.csr_array:
+        return self._matrix(np.ones(len(self.tallies.votes), bool))
+
+    @cached_property
+    def deciders(self) -> sparse.csr_array:
+        return (self.wiser + self.not_wiser + self.wiser[self.tallies.back]).sign()
+
+    def _matrix(self, which: np.ndarray) -> sparse.csr_array:
+        cells = (self.tallies.pair_of[which], self._person[which])
+        return sparse.csr_array((np.ones(len(cells[0]), np.int32), cells), shape=(len(self.tallies), self.people))
+
+
+class _Drawn(Counts):
+    """Counts when people count as often as `drawn` (people, resamples) says: of the pairs and resamples that reach the
+    rules' floor, which are few, one after the other. `pair` and `graph` say which pair in which resample each is."""
+
+    def __init__(self, ballots: _Ballots, drawn: np.ndarray, rules: Rules) -> None:
+        self._ballots, self._drawn = ballots, drawn
+        name, least = rules.floor
+        counted = getattr(ballots, name) @ drawn
+        self.pair, self.graph = np.nonzero(counted >= least)
+        setattr(self, name, counted[self.pair, self.graph])
+
+    def _count(self, matrix: sparse.csr_array, pair: np.ndarray) -> np.ndarray:
+        rows, places = np.unique(pair, return_inverse=True)
+        return np.asarray((matrix[rows] @ self._drawn)[places, self.graph])
+
+    @cached_property
+    def wiser(self) -> np.ndarray:  # type: ignore[override]
+        return self._count(self._ballots.wiser, self.pair)
+
+    @cached_property
+    def not_wiser(self) -> np.ndarray:  # type: ignore[override]
+        return self._count(self._ballots.not_wiser, self.pair)
+
+    @cached_property
+    def less_wise(self) -> np.ndarray:  # type: ignore[override]
+        return self._count(self._ballots.wiser, self._ballots.tallies.back[self.pair])
+
+    @cached_property
+    def deciders(self) -> np.ndarray:  # type: ignore[override]
+        return self._count(self._ballots.deciders, self.pair)
+
+    @cached_property
+    def _every(self) -> np.ndarray:
+        return self._count(self._ballots.every, self.pair)
+
+    @cached_property
+    def unsure(self) -> np.ndarray:  # type: ignore[override]
+        return np.asarray(self._every - self.wiser - self.not_wiser)
+
+    @cached_property
+    def impressions(self) -> np.ndarray:  # type: ignore[override]
+        other_way = self._count(self._ballots.every, self._ballots.tallies.back[self.pair])
+        return np.asarray(self._every + other_way)
 
 
 def _chunks(rows: int, width: int) -> Iterator[range]:
     size = max(1, CELLS_AT_ONCE // max(1, width))
     return (range(start, min(start + size, rows)) for start in range(0, rows, size))
-
-
-def _winners(scores: np.ndarray) -> np.ndarray:
-    """Return the place of each row's winner counted from 1, and 0 where there is none. Ties go to the lowest number."""
-    there = ~np.isnan(scores)
-    best = np.argmax(np.where(there, scores.round(PLACES), -1.0), axis=1) + 1
-    return np.where(there.any(axis=1), best, 0)
-
-
-def _ranks(scores: np.ndarray) -> np.ndarray:
-    """Return each value's rank in its row, 1 for the highest score; all that are not there come after those that
-    are."""
-    there = ~np.isnan(scores)
-    order = np.argsort(np.where(there, -scores.round(PLACES), np.inf), axis=1, kind="stable")
-    ranks = np.empty_like(order)
-    np.put_along_axis(ranks, order, np.arange(1, scores.shape[1] + 1)[None, :], axis=1)
-    return np.where(there, ranks, there.sum(axis=1, keepdims=True) + 1)
 
 
 class Flip(NamedTuple):
@@ -128,123 +191,180 @@ class Flip(NamedTuple):
     votes: list[tuple[int, int, str]]
 
 
-def votes_to_flip(votes: Sequence[Vote], rules: Rules, *, most: int = 12) -> Flip | None:
+def votes_to_flip(votes: Iterable[Vote], rules: Rules, *, most: int = 12) -> Flip | None:
     """Look for few added votes, at most `most`, that crown another value. Each is of a person of its own.
 
     Tried is "wiser" and "not wiser" about every pair that people are asked about (in very large graphs: those nearest
     to the winner). First the fewest equal answers about one pair; then, for fewer, block after block of equal answers
-    with the most gain a vote, less what turns out not to be needed. What is found is counted anew with all votes, so
-    it is true; it is an upper bound, since not every mixture is tried. None if there is no winner, or nothing found
-    does.
+    with the most gain a vote, less what turns out not to be needed. Where they are not too many, all mixtures of one,
+    two and three answers are tried too, so that nothing smaller is overlooked. What is found is counted anew with all
+    votes, so it is true; beyond that it is an upper bound. None if there is no winner, or nothing found does.
     """
-    search = _FlipSearch(votes, rules)
-    if search.winner is None:
+    votes = Votes.of(votes)
+    search = _FlipSearch(tally(votes), rules)
+    added = search.fewest(most) if search.winner is not None else []
+    if not added:
         return None
-    added = search.shortest_block(most)
-    added = search.mixture(len(added) - 1 if added else most) or added
-    crowned = search.crowned(added)
-    return None if crowned is None else Flip(crowned, [(*pair, answer) for pair, answer in added])
+    best = winner(wisdom_scores(rules.judge(tally(_with(votes, added))).kept))
+    return None if best is None or best == search.winner else Flip(best, added)
+
+
+def _with(votes: Votes, added: Sequence[tuple[int, int, str]]) -> Votes:
+    """Return the votes and those of made-up people, each of whom answers once."""
+    source, target, answer = zip(*added, strict=True)
+    return Votes(
+        voter=np.append(votes.voter, votes.voter.max() + 1 + np.arange(len(added), dtype=np.int32)),
+        source=np.append(votes.source, np.array(source, np.int32)),
+        target=np.append(votes.target, np.array(target, np.int32)),
+        context=np.append(votes.context, np.zeros(len(added), np.int32)),
+        answer=np.append(votes.answer, np.array([ANSWERS.index(text) for text in answer], np.int8)),
+        contexts=votes.contexts,
+    )
 
 
 class _FlipSearch:
-    """What-ifs about one graph. An answer that could be added is a pair with "upgrade" or "no_upgrade"."""
+    """What-ifs about one graph. An answer that could be added is a row of `_pairs` and `_wiser`; what is tried is an array
+    (what-ifs, answers added) of their places."""
 
-    def __init__(self, votes: Sequence[Vote], rules: Rules) -> None:
-        self._votes, self._rules = votes, rules
-        tallies = tally(votes)
-        scores = self._scores(tallies)
+    def __init__(self, tallies: Tallies, rules: Rules) -> None:
+        self._rules = rules
+        self._values = np.unique(tallies.sources)
+        scores = wisdom_scores(rules.judge(tallies).kept)
         self.winner = winner(scores)
-        asked = [pair for pair, edge in tallies.items() if edge.was_asked]
-        asked.sort(key=lambda pair: (-max(scores.get(value, 0.0) for value in pair), pair))
-        answers = [(pair, answer) for pair in asked for answer in ("upgrade", "no_upgrade")]
-        self._candidates = answers[: max(LEAST_CANDIDATES, CANDIDATE_CELLS // max(1, len(tallies)))]
-        self._place = {pair: i for i, pair in enumerate(tallies)}
-        self._counts = counts_of(tallies)
-        self._values = sorted({value for pair in tallies for value in pair})
-        self._sources, self._targets = np.searchsorted(self._values, np.array([*tallies]).reshape(-1, 2)).T
+        by_value = np.array([scores.get(value, 0.0) for value in self._values.tolist()])
+        sources, targets = (np.searchsorted(self._values, v) for v in (tallies.sources, tallies.targets))
+        nearest = np.lexsort((targets, sources, -np.maximum(by_value[sources], by_value[targets])))
+        answers = np.repeat(nearest[tallies.was_asked[nearest]], 2)
+        answers = answers[: max(LEAST_CANDIDATES, CANDIDATE_CELLS // max(1, len(tallies)))]
+        name, least = rules.floor
+        matters = getattr(tallies, name) >= least
+        matters[answers] = matters[tallies.back[answers]] = True
+        places = np.flatnonzero(matters)  # all other pairs stay out of it whatever is added
+        self._base = _Some(tallies, places)
+        self._sources, self._targets = sources[places], targets[places]
+        self._pairs, self._back = np.searchsorted(places, answers), np.searchsorted(places, tallies.back[answers])
+        self._wiser = np.arange(len(answers)) % 2 == 0
 
-    def crowned(self, added: Sequence[Answer]) -> int | None:
-        """Return who wins with these answers, if that is another value than before, by counting all votes anew."""
-        best = winner(self._scores(self._tally(added)))
-        return None if best == self.winner else best
+    def fewest(self, most: int) -> list[tuple[int, int, str]]:
+        """Return few answers that crown another value; none where nothing was found."""
+        added = self._shortest_block(most)
+        added = self._mixture(len(added) - 1 if added else most) or added
+        for size in range(2, min(len(added) - 1 if added else most, LARGEST_MIXTURE) + 1):  # of one all were tried
+            if smaller := self._smallest_mixture(size):
+                added = smaller
+                break
+        return [self._told(place) for place in added]
 
-    def shortest_block(self, most: int) -> list[Answer]:
-        """Return the fewest equal answers about one pair that crown another value; empty where `most` do not."""
+    def _told(self, place: int) -> tuple[int, int, str]:
+        pair = self._pairs[place]
+        ends = (int(self._values[self._sources[pair]]), int(self._values[self._targets[pair]]))
+        return *ends, ANSWERS[UPGRADE if self._wiser[place] else NO_UPGRADE]
+
+    def _crowns(self, added: Sequence[int]) -> bool:
+        """Return whether another value wins with these answers."""
+        pair, _graph, weights = self._kept(np.array([added], np.int64))
+        values, scores = page_rank(self._sources[pair], self._targets[pair], weights)
+        best = winner(dict(zip(self._values[values].tolist(), scores.tolist(), strict=True)))
+        return best not in (None, self.winner)
+
+    def _shortest_block(self, most: int) -> list[int]:
+        """Return the fewest equal answers about one pair that crown another value; none where `most` do not."""
         for count in range(1, most + 1):
-            for i in np.flatnonzero(self._margins([], count) <= 0):
-                if self.crowned(block := [self._candidates[i]] * count) is not None:
+            blocks = self._each(count)
+            for i in np.flatnonzero(self._leads(blocks) <= TIE):
+                block: list[int] = blocks[i].tolist()
+                if self._crowns(block):
                     return block
         return []
 
-    def mixture(self, most: int) -> list[Answer]:
-        """Return answers about several pairs that crown another value; empty where none were found."""
-        added: list[Answer] = []
-        margin = self._margin(self._scores(self._tally([])))
+    def _mixture(self, most: int) -> list[int]:
+        """Return answers about several pairs that crown another value; none where none were found."""
+        added: list[int] = []
+        lead = float(self._leads(np.empty((1, 0), np.int64))[0])
         while len(added) < most:
             counts = range(1, most - len(added) + 1)
-            gains = np.array([(margin - self._margins(added, count)) / count for count in counts])
+            gains = np.array([(lead - self._leads(self._each(count, added))) / count for count in counts])
             size, best = np.unravel_index(np.argmax(gains), gains.shape)
             if gains[size, best] <= LEAST_GAIN:
                 return []
-            added += [self._candidates[best]] * counts[size]
-            margin -= gains[size, best] * counts[size]
-            if self.crowned(added) is not None:
+            added += [int(best)] * counts[size]
+            lead -= gains[size, best] * counts[size]
+            if self._crowns(added):
                 return self._needed(added)
         return []
 
-    def _needed(self, added: list[Answer]) -> list[Answer]:
+    def _smallest_mixture(self, size: int) -> list[int]:
+        """Return so many answers that crown another value, of all that there are; none if they do not or are too
+        many to try."""
+        answers = len(self._pairs)
+        if comb(answers + size - 1, size) * len(self._sources) > MIXTURE_CELLS:
+            return []
+        mixtures = np.array([*combinations_with_replacement(range(answers), size)])
+        for i in np.flatnonzero(self._leads(mixtures) <= TIE):
+            mixture: list[int] = mixtures[i].tolist()
+            if self._crowns(mixture):
+                return mixture
+        return []
+
+    def _needed(self, added: list[int]) -> list[int]:
         for i in reversed(range(len(added))):
             fewer = added[:i] + added[i + 1 :]
-            if self.crowned(fewer) is not None:
+            if self._crowns(fewer):
                 added = fewer
         return added
 
-    def _margins(self, added: Sequence[Answer], count: int) -> np.ndarray:
-        """Return the winner's lead over the next with each candidate answered `count` times more; below 0 it is no
-        longer the winner, and where no arrow is left it is infinite."""
-        base = Counts(*(array[None, :].copy() for array in self._counts))
-        for answer in added:
-            self._add(base, 0, answer, 1)
-        found = []
-        for rows in _chunks(len(self._candidates), len(self._place)):
-            tried = Counts(*(np.repeat(array, len(rows), axis=0) for array in base))
-            for row, candidate in enumerate(self._candidates[rows.start : rows.stop]):
-                self._add(tried, row, candidate, count)
-            weights = self._rules.weights(tried)
-            scores = wisdom_scores_of_many(self._sources, self._targets, weights, len(self._values))
-            found.append(self._leads(scores))
+    def _each(self, count: int, added: Sequence[int] = ()) -> np.ndarray:
+        """Return what-ifs: to `added`, each answer so many times."""
+        every = np.arange(len(self._pairs))[:, None]
+        return np.hstack([np.tile(np.array(added, np.int64), (len(every), 1)), np.repeat(every, count, axis=1)])
+
+    def _leads(self, tried: np.ndarray) -> np.ndarray:
+        """Return the winner's lead over the next in each what-if; below 0 it is no longer the winner, and where no arrow is
+        left it is infinite."""
+        found = [self._leads_at_once(tried[rows.start : rows.stop]) for rows in _chunks(len(tried), len(self._sources))]
         return np.concatenate(found) if found else np.empty(0)
 
-    def _add(self, counts: Counts, row: int, added: Answer, times: int) -> None:
-        """Add equal answers of new people to a row of counts."""
-        (source, target), answer = added
-        pair, back = self._place[source, target], self._place[target, source]
-        for place in (pair, back):
-            counts.impressions[row, place] += times
-        counts.deciders[row, pair] += times
-        if answer == "upgrade":
-            counts.wiser[row, pair] += times
-            counts.less_wise[row, back] += times
-            counts.deciders[row, back] += times
-        else:
-            counts.not_wiser[row, pair] += times
+    def _leads_at_once(self, tried: np.ndarray) -> np.ndarray:
+        pair, graph, weights = self._kept(tried)
+        scores = wisdom_scores_of_many(graph, self._sources[pair], self._targets[pair], weights, len(self._values))
+        ours = self._values[scores.value] == self.winner
+        lead = np.bincount(scores.graph[ours], scores.score[ours], len(tried))
+        rest = np.zeros(len(tried))
+        np.maximum.at(rest, scores.graph[~ours], scores.score[~ours])
+        return np.where(np.bincount(scores.graph, minlength=len(tried)) > 0, lead - rest, np.inf)
 
-    def _leads(self, scores: np.ndarray) -> np.ndarray:
-        ours = np.array([value == self.winner for value in self._values])
-        rest = np.nan_to_num(np.where(ours, 0.0, scores)).max(axis=1, initial=0.0)
-        lead = np.nan_to_num(scores[:, ours].max(axis=1, initial=0.0)) - rest
-        return np.where(np.isnan(scores).all(axis=1), np.inf, lead)
+    def _kept(self, tried: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the arrows that are kept in each what-if: which pair, in which what-if, and what it weighs."""
+        counts = _Some(self._base, np.tile(np.arange(len(self._sources)), len(tried)))
+        row = np.repeat(np.arange(len(tried)) * len(self._sources), tried.shape[1])
+        answer = tried.ravel()
+        counts.add(row + self._pairs[answer], row + self._back[answer], self._wiser[answer])
+        graph = np.repeat(np.arange(len(tried)), len(self._sources))
+        weights = self._rules.weights(counts, graph)
+        kept = np.flatnonzero(weights)
+        return kept % len(self._sources), graph[kept], weights[kept]
 
-    def _margin(self, scores: Mapping[int, float]) -> float:
-        row = np.array([[scores.get(value, np.nan) for value in self._values]])
-        return float(self._leads(row)[0])
 
-    def _tally(self, added: Sequence[Answer]) -> dict[Pair, EdgeTally]:
-        return tally([*self._votes, *(Vote(-1 - n, *pair, "", answer) for n, (pair, answer) in enumerate(added))])
+class _Some(Counts):
+    """Counts of some pairs, each as often as its place is given, to which answers can be added."""
 
-    def _scores(self, tallies: Mapping[Pair, EdgeTally]) -> dict[int, float]:
-        verdicts = self._rules.judge(tallies)
-        return wisdom_scores({pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight})
+    def __init__(self, counts: Counts, places: np.ndarray) -> None:
+        self.wiser, self.not_wiser = counts.wiser[places], counts.not_wiser[places]
+        self.less_wise, self.unsure = counts.less_wise[places], counts.unsure[places]
+        self.impressions, self.deciders = counts.impressions[places], counts.deciders[places]
+
+    def add(self, pair: np.ndarray, back: np.ndarray, wiser: np.ndarray) -> None:
+        """Add an answer of a new person for each place in `pair`, whose reversed pair is at that in `back`."""
+        for column, places in (
+            (self.wiser, pair[wiser]),
+            (self.not_wiser, pair[~wiser]),
+            (self.less_wise, back[wiser]),
+            (self.impressions, pair),
+            (self.impressions, back),
+            (self.deciders, pair),
+            (self.deciders, back[wiser]),
+        ):
+            np.add.at(column, places, 1)
 
 
 def sybil_share(accounts: int, voters: int) -> float:

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from elicitation import deduplication, withdrawal
 from elicitation.models import CanonicalValue, Context, Participant, Study, WisdomVote
-from graphs.algorithms.tally import Vote
+from graphs.algorithms.tally import Votes
 from graphs.counting import Counted, Filters, count_votes, read_filters, votes_behind
 from tests.people import join, value_in
 
@@ -230,7 +230,7 @@ def test_no_published_count_tells_of_fewer_than_five_of_a_group_or_of_the_rest(
         for person in [*young[: 2 * i], *old[: 8 - i]]:
             vote(person, a, b, context=study.contexts.get(number=1 + i % 2))
 
-    def people(votes: list[Vote]) -> dict[Any, set[int]]:
+    def people(votes: Votes) -> dict[Any, set[int]]:
         cells: dict[Any, set[int]] = {}
         for v in votes:
             cells.setdefault((v.source, v.target, v.context), set()).add(v.voter)
@@ -256,11 +256,12 @@ def test_the_votes_behind_a_count_are_those_it_counted_whatever_was_answered_sin
     vote(person, values[0], values[1], "no_upgrade")
     crowd(1, values[0], values[1])
     withdrawal.withdraw(leaver)
-    [(found, counted_vote)] = votes_behind(study, filters.stored(), then.last_vote_id)
+    [found], [counted_vote] = votes_behind(study, filters.stored(), then.last_vote_id)
     assert counted_vote == then.votes[0]
     assert WisdomVote.objects.get(id=found).answer == "upgrade"
 
 
 def test_nothing_is_behind_a_count_of_a_context_that_is_gone(study: Study, values: Values, crowd: Crowd) -> None:
     crowd(1, values[0], values[1])
-    assert votes_behind(study, {"context": "When it is gone"}, 10**9) == []
+    ids, votes = votes_behind(study, {"context": "When it is gone"}, 10**9)
+    assert len(ids) == len(votes) == 0

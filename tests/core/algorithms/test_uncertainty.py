@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from core.algorithms.uncertainty import benjamini_hochberg, exact_p, jeffreys
+from core.algorithms.uncertainty import benjamini_hochberg, exact_p, jeffreys, jeffreys_of_many
 
 
 def test_the_interval_of_a_known_case() -> None:
@@ -17,6 +17,15 @@ def test_an_interval_reaches_the_end_that_everybody_chose() -> None:
     assert jeffreys(0, 8).low == 0
     assert jeffreys(8, 8).high == 1
     assert jeffreys(0, 0) == (0, 1)
+
+
+def test_many_intervals_at_once_are_each_to_the_last_bit() -> None:
+    trials = np.repeat(np.arange(12), 12)
+    successes = np.minimum(np.tile(np.arange(12), 12), trials)
+    low, high = jeffreys_of_many(successes, trials, 0.9)
+    assert [*zip(low, high, strict=True)] == [
+        jeffreys(yes, of, 0.9) for yes, of in zip(successes.tolist(), trials.tolist(), strict=True)
+    ]
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(-1, 3), (4, 3)])

@@ -1,11 +1,13 @@
 import math
+import re
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 
 from graphs.algorithms.pruning import DROPPED, KEPT, RULES, TOO_FEW, PruningRules, RobustRules, Rules
-from graphs.algorithms.tally import Vote, counts_of, tally
+from graphs.algorithms.tally import Vote, tally
 from tests.graphs.algorithms.ballots import elections, votes
 
 
@@ -99,7 +101,7 @@ def test_the_rules_are_stored_with_everything_that_decides() -> None:
 def test_many_graphs_at_once_get_the_weights_that_one_gets(rules: Rules, election: list[Vote]) -> None:
     tallies = tally(election)
     alone = [verdict.weight for verdict in rules.judge(tallies).values()]
-    together = rules.weights(counts_of(tallies))
+    together = rules.weights(tallies)
     np.testing.assert_allclose(together, alone, atol=1e-12)
 
 
@@ -115,3 +117,22 @@ def test_only_kept_arrows_weigh_and_they_weigh_more_than_nothing(rules: Rules, e
 def test_no_robust_arrow_runs_both_ways(election: list[Vote]) -> None:
     verdicts = RobustRules().judge(tally(election))
     assert not [pair for pair, verdict in verdicts.items() if verdict.weight and verdicts[pair[1], pair[0]].weight]
+
+
+@pytest.mark.parametrize(
+    ("make", "given", "told"),
+    [
+        (RobustRules, {"max_q": math.nan}, "max_q is nan, which is no number"),
+        (RobustRules, {"max_q": 0.6}, "max_q is 0.6; it must be from 0 to 0.5"),
+        (RobustRules, {"level": math.inf}, "level is inf, which is no number"),
+        (RobustRules, {"min_voters": 4.5}, "min_voters is 4.5, which is no whole number"),
+        (RobustRules, {"min_voters": 0}, "min_voters is 0; it must be at least 1"),
+        (PruningRules, {"min_wiser": True}, "min_wiser is True, which is no whole number"),
+        (PruningRules, {"min_net_support": math.nan}, "min_net_support is nan, which is no number"),
+        (PruningRules, {"min_net_support": -0.1}, "min_net_support is -0.1; it must be from 0 to 1"),
+        (PruningRules, {"max_entropy": "1.69"}, "max_entropy is '1.69', which is no number"),
+    ],
+)
+def test_rules_that_can_not_be_are_named(make: type, given: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(told)):
+        make(**given)

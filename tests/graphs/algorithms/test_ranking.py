@@ -1,13 +1,17 @@
+import networkx as nx
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from graphs.algorithms.ranking import (
+    Scores,
     components,
     cycles,
     incoming_support,
+    kept_graph,
     legacy_scores,
+    ranks_of_many,
     winner,
     wisdom_scores,
     wisdom_scores_of_many,
@@ -51,12 +55,30 @@ def test_the_order_of_arrows_does_not_change_a_bit(weights: dict[Pair, float], c
 
 @given(st.lists(graphs, min_size=1, max_size=5))
 def test_many_graphs_at_once_get_the_scores_that_each_gets_alone(many: list[dict[Pair, float]]) -> None:
-    weights = np.array([[graph.get(pair, 0.0) for pair in PAIRS] for graph in many])
-    sources, targets = np.array(PAIRS).T
-    together = wisdom_scores_of_many(sources, targets, weights, 6)
-    for row, graph in zip(together, many, strict=True):
-        alone = wisdom_scores(graph)
-        np.testing.assert_allclose(row, [alone.get(value, np.nan) for value in range(6)], atol=1e-9)
+    arrows = [(n, *pair, weight) for n, graph in enumerate(many) for pair, weight in graph.items()]
+    numbers, sources, targets, weights = np.array(arrows).reshape(-1, 4).T
+    numbers, sources, targets = (column.astype(int) for column in (numbers, sources, targets))
+    together = wisdom_scores_of_many(numbers, sources, targets, weights, 6)
+    for n, graph in enumerate(many):
+        here = together.graph == n
+        found = dict(zip(together.value[here].tolist(), together.score[here].tolist(), strict=True))
+        assert found == pytest.approx(wisdom_scores(graph), abs=1e-9)
+
+
+@given(graphs)
+def test_scores_are_those_of_networkx_to_the_last_bit(weights: dict[Pair, float]) -> None:
+    assert wisdom_scores(weights) == nx.pagerank(kept_graph(weights), alpha=0.85, tol=1e-13, max_iter=1000)
+
+
+@given(st.lists(graphs, min_size=1, max_size=5))
+def test_ranks_of_many_graphs_name_the_winner_of_each(many: list[dict[Pair, float]]) -> None:
+    scores = [
+        (n, value, score) for n, graph in enumerate(many) for value, score in sorted(wisdom_scores(graph).items())
+    ]
+    numbers, values, found = np.array(scores).reshape(-1, 3).T
+    ranks = ranks_of_many(Scores(numbers.astype(int), values.astype(int), found))
+    winners = {n: winner(wisdom_scores(graph)) for n, graph in enumerate(many) if graph}
+    assert dict(zip(numbers[ranks == 1].tolist(), values[ranks == 1].tolist(), strict=True)) == winners
 
 
 def test_no_arrow_no_score() -> None:

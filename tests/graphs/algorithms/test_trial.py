@@ -11,30 +11,26 @@ import numpy as np
 import pytest
 
 from graphs.algorithms import ranking
-from graphs.algorithms.pruning import DROPPED, KEPT, TOO_FEW, PruningRules, RobustRules, Rules, Verdict
+from graphs.algorithms.pruning import DROPPED, KEPT, TOO_FEW, PruningRules, RobustRules, Rules, Verdicts
 from graphs.algorithms.resampling import bootstrap, sybil_share, votes_to_flip
-from graphs.algorithms.tally import EdgeTally, Pair, Vote, entropy, net_support, tally
+from graphs.algorithms.tally import Pair, Tallies, Vote, entropy, net_support, tally
 
 VotesBefore = Callable[[str], list[Vote]]
 
 
 @pytest.fixture(scope="module")
-def tallies(trial_votes: list[Vote]) -> dict[Pair, EdgeTally]:
+def tallies(trial_votes: list[Vote]) -> Tallies:
     return tally(trial_votes)
 
 
 @pytest.fixture(scope="module")
-def verdicts(tallies: dict[Pair, EdgeTally]) -> dict[Pair, Verdict]:
+def verdicts(tallies: Tallies) -> Verdicts:
     return PruningRules().judge(tallies)
 
 
 @pytest.fixture(scope="module")
-def weights(verdicts: dict[Pair, Verdict]) -> dict[Pair, float]:
-    return kept(verdicts)
-
-
-def kept(verdicts: dict[Pair, Verdict]) -> dict[Pair, float]:
-    return {pair: verdict.weight for pair, verdict in verdicts.items() if verdict.verdict == KEPT}
+def weights(verdicts: Verdicts) -> dict[Pair, float]:
+    return verdicts.kept
 
 
 def test_there_are_1540_votes_of_506_people(trial_votes: list[Vote]) -> None:
@@ -43,8 +39,9 @@ def test_there_are_1540_votes_of_506_people(trial_votes: list[Vote]) -> None:
 
 
 def test_every_arrow_of_the_published_file_is_there_to_the_last_bit_and_in_its_order(
-    tallies: dict[Pair, EdgeTally], weights: dict[Pair, float], published_graph: dict[str, Any]
+    tallies: Tallies, weights: dict[Pair, float], published_graph: dict[str, Any]
 ) -> None:
+    pairs = list(tallies)
     ours = [
         {
             "sourceValueId": source,
@@ -59,8 +56,9 @@ def test_every_arrow_of_the_published_file_is_there_to_the_last_bit_and_in_its_o
             },
             "summary": {"wiserLikelihood": net_support(edge), "entropy": entropy(edge)},
         }
-        for (source, target), edge in tallies.items()
+        for (source, target) in (pairs[place] for place in tallies.asked)
         if (source, target) in weights
+        for edge in [tallies[source, target]]
     ]
     assert len(ours) == 69
     assert ours == published_graph["edges"]
@@ -87,11 +85,11 @@ def test_other_cut_offs_give_the_known_sizes(
     trial_votes_before: VotesBefore, cut_off: str, votes: int, arrows: int, values: int
 ) -> None:
     counted = trial_votes_before(cut_off)
-    weights = kept(PruningRules().judge(tally(counted)))
+    weights = PruningRules().judge(tally(counted)).kept
     assert (len(counted), len(weights), len({v for pair in weights for v in pair})) == (votes, arrows, values)
 
 
-def test_why_the_other_pairs_are_dropped(tallies: dict[Pair, EdgeTally], verdicts: dict[Pair, Verdict]) -> None:
+def test_why_the_other_pairs_are_dropped(tallies: Tallies, verdicts: Verdicts) -> None:
     assert len(tallies) == 242
     assert sum(edge.was_asked for edge in tallies.values()) == 130
     assert sum(not edge.wiser for edge in tallies.values()) == 134
@@ -104,7 +102,7 @@ def test_why_the_other_pairs_are_dropped(tallies: dict[Pair, EdgeTally], verdict
     assert all(edge.wiser < 2 for edge in lone)
 
 
-def test_the_kept_arrows_add_up(tallies: dict[Pair, EdgeTally], weights: dict[Pair, float]) -> None:
+def test_the_kept_arrows_add_up(tallies: Tallies, weights: dict[Pair, float]) -> None:
     edges = [tallies[pair] for pair in weights]
     assert sum(edge.wiser for edge in edges) == 912
     assert sum(edge.answers - edge.less_wise for edge in edges) == 1267
@@ -145,7 +143,7 @@ def test_winners_in_contexts(
     trial_votes: list[Vote], context: str, votes: int, arrows: int, winner: int | None, score: float
 ) -> None:
     here = [vote for vote in trial_votes if vote.context == context]
-    weights = kept(PruningRules().judge(tally(here)))
+    weights = PruningRules().judge(tally(here)).kept
     scores = ranking.wisdom_scores(weights)
     best = ranking.winner(scores)
     assert best is not None
@@ -154,7 +152,7 @@ def test_winners_in_contexts(
     assert winner in (best, None)
 
 
-def test_robust_rules_find_26_arrows_firm(tallies: dict[Pair, EdgeTally]) -> None:
+def test_robust_rules_find_26_arrows_firm(tallies: Tallies) -> None:
     verdicts = RobustRules().judge(tallies)
     assert Counter(verdict.verdict for verdict in verdicts.values())[KEPT] == 26
     assert {verdict.verdict for verdict in verdicts.values()} == {KEPT, DROPPED, TOO_FEW}
