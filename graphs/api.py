@@ -21,16 +21,18 @@ from core.access import HasScope, IsFacilitator, caller_of
 from core.api import JobSerializer, accepted
 from core.problems import Problem
 from core.pulls import pull
-from core.queries import Filters
+from core.queries import Filters, whole_number
 from elicitation.models import Study
-from graphs.building import MODES, publish
+from graphs.building import MODES, body_of, publish
 from graphs.exports import FORMS, export
 from graphs.models import GraphSnapshot
+from graphs.ordering import compare_values, wisest
 from graphs.serializers import BuildSerializer, GraphAboutSerializer, GraphSerializer
 from graphs.tasks import request_build
 
 EXPORT = OpenApiParameter("export", str, enum=sorted(FORMS), description="The form; folkmoot where none is given")
 MOST_DIGITS = 9  # of a snapshot's number: a database integer holds no more
+LARGEST_NUMBER = 2**31 - 1  # of a value
 
 
 class GraphFilters(Filters):
@@ -140,6 +142,35 @@ class GraphAboutView(generics.RetrieveAPIView[GraphSnapshot]):
 
     def get_object(self) -> GraphSnapshot:
         return find_snapshot(self.request, self.kwargs["slug"], self.kwargs["graph"])
+
+
+class GraphCompareView(APIView):
+    """Which of two values is wiser, by the arrows of a snapshot: `a` is wiser, less wise, in a circle with `b`, or the two are
+    incomparable. The arrows that lead from one to the other are told with their counts."""
+
+    permission_classes = (HasScope,)
+    queries = ("a", "b")
+
+    @extend_schema(
+        parameters=[OpenApiParameter(name, int, required=True, description="A value's number") for name in ("a", "b")],
+        responses={200: OpenApiTypes.OBJECT},
+    )
+    def get(self, request: Request, slug: str, graph: str) -> Response:
+        snapshot = find_snapshot(request, slug, graph)
+        a, b = (whole_number(request, name, LARGEST_NUMBER, least=0) for name in ("a", "b"))
+        if a is None or b is None:
+            raise Problem(400, "bad-query", "Two values are needed", "Send the numbers of two values as `a` and `b`.")
+        return Response(compare_values(body_of(snapshot), a, b))
+
+
+class GraphOrderView(APIView):
+    """The values of a snapshot than which none is wiser, and the circles among its values."""
+
+    permission_classes = (HasScope,)
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, slug: str, graph: str) -> Response:
+        return Response(wisest(body_of(find_snapshot(request, slug, graph))))
 
 
 class GraphPublishView(APIView):

@@ -117,6 +117,8 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "studies/<slug:slug>/graphs/latest/": {"get": NOT_THERE},
     "studies/<slug:slug>/graphs/<str:graph>/": {"get": UNPUBLISHED},
     "studies/<slug:slug>/graphs/<str:graph>/about/": {"get": UNPUBLISHED},
+    "studies/<slug:slug>/graphs/<str:graph>/compare/": {"get": UNPUBLISHED},
+    "studies/<slug:slug>/graphs/<str:graph>/order/": {"get": UNPUBLISHED},
     "studies/<slug:slug>/graphs/<str:graph>/publish/": {"post": CHANGES},
     "constitutions/": {"get": EVERYONE, "post": ACCOUNT_CHANGE},
     "constitutions/<slug:slug>/": {"get": UNPUBLISHED},

@@ -288,3 +288,46 @@ def test_a_moment_may_be_given_in_any_zone(
     now = timezone.now().isoformat()
     perform(client_of(facilitator).post(address(study), {"before": now}).json()["id"], build_moral_graph.work)
     assert GraphSnapshot.objects.order_by("number").last().filters["before"].endswith("Z")  # type: ignore[union-attr]
+
+
+# which value is wiser
+
+
+def test_of_two_values_the_wiser_one_is_told_with_the_arrows_that_say_so(
+    study: Study, published: GraphSnapshot, client_of: ClientOf
+) -> None:
+    found = client_of(None).get(address(study, "latest/compare/?a=2&b=1")).json()
+    assert (found["a"], found["relation"], found["down"]) == ({"number": 2, "title": "Letting go"}, "wiser", [])
+    assert [(arrow["from"]["number"], arrow["to"]["number"]) for arrow in found["up"]] == [(1, 2)]
+    assert found["up"][0]["counts"]["wiser"] == 9
+
+
+def test_values_that_no_arrows_join_are_incomparable_and_all_of_them_may_be_maximal(
+    study: Study, pair: list[CanonicalValue], crowd: Crowd, client_of: ClientOf
+) -> None:
+    others = [value_in(study, title="Being useful"), value_in(study, title="Being kind")]
+    crowd(9, *pair)
+    crowd(9, *others)
+    publish(build_graph(study))
+    client = client_of(None)
+    assert client.get(address(study, "latest/compare/?a=2&b=4")).json()["relation"] == "incomparable"
+    wisest = client.get(address(study, "latest/order/")).json()["maximal"]
+    assert [[value["title"] for value in values] for values in wisest] == [["Letting go"], ["Being kind"]]
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("a=2", "`a` and `b`"),
+        ("a=2&b=nonsense", "whole number"),
+        ("a=2&b=-1", "whole number"),
+        ("a=2&b=99999999999", "whole number"),
+        ("a=2&b=77", "no value 77"),
+        ("a=2&b=1&context=home", "Choose from: a, b"),
+    ],
+)
+def test_what_is_no_pair_of_values_is_told(
+    study: Study, published: GraphSnapshot, client_of: ClientOf, query: str, told: str
+) -> None:
+    answer = client_of(None).get(address(study, f"latest/compare/?{query}"))
+    assert answer.status_code == 400 and told in answer.json()["detail"]
