@@ -24,6 +24,7 @@ from core.pulls import pull
 from core.queries import Filters, whole_number
 from elicitation.models import Study
 from graphs.building import MODES, body_of, publish
+from graphs.comparing import differences
 from graphs.exports import FORMS, export
 from graphs.models import GraphSnapshot
 from graphs.ordering import compare_values, wisest
@@ -171,6 +172,17 @@ class GraphOrderView(APIView):
     @extend_schema(responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request, slug: str, graph: str) -> Response:
         return Response(wisest(body_of(find_snapshot(request, slug, graph))))
+
+
+class GraphDiffView(APIView):
+    """What changed since another snapshot, and why: arrows and values gained, lost and changed, moves beyond chance, winners."""
+
+    permission_classes = (HasScope,)
+
+    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    def get(self, request: Request, slug: str, graph: str, other: str) -> Response:
+        older, newer = find_snapshot(request, slug, other), find_snapshot(request, slug, graph)
+        return Response(differences(older, newer))
 
 
 class GraphPublishView(APIView):

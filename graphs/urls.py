@@ -9,5 +9,6 @@ urlpatterns = [
     path("studies/<slug:slug>/graphs/<str:graph>/about/", api.GraphAboutView.as_view(), name="graph-about"),
     path("studies/<slug:slug>/graphs/<str:graph>/compare/", api.GraphCompareView.as_view(), name="graph-compare"),
     path("studies/<slug:slug>/graphs/<str:graph>/order/", api.GraphOrderView.as_view(), name="graph-order"),
+    path("studies/<slug:slug>/graphs/<str:graph>/diff/<str:other>/", api.GraphDiffView.as_view(), name="graph-diff"),
     path("studies/<slug:slug>/graphs/<str:graph>/publish/", api.GraphPublishView.as_view(), name="graph-publish"),
 ]

@@ -95,7 +95,7 @@ class GraphView(StudyDesk):
             **named,
             "winners": winners,
             "counts_others": older.filters != snapshot.filters,
-            "is_short": sum(map(len, found.values())) <= MOST_CHANGES,
+            "is_short": sum(len(found[kind]) for kind in ("gained", "lost", "winners")) <= MOST_CHANGES,
         }
 
 

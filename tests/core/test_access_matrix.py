@@ -119,6 +119,7 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "studies/<slug:slug>/graphs/<str:graph>/about/": {"get": UNPUBLISHED},
     "studies/<slug:slug>/graphs/<str:graph>/compare/": {"get": UNPUBLISHED},
     "studies/<slug:slug>/graphs/<str:graph>/order/": {"get": UNPUBLISHED},
+    "studies/<slug:slug>/graphs/<str:graph>/diff/<str:other>/": {"get": UNPUBLISHED},
     "studies/<slug:slug>/graphs/<str:graph>/publish/": {"post": CHANGES},
     "constitutions/": {"get": EVERYONE, "post": ACCOUNT_CHANGE},
     "constitutions/<slug:slug>/": {"get": UNPUBLISHED},
@@ -185,7 +186,7 @@ def world(
 
 SCOPES = {"reader": ["read"]} | {name: ["read", "write"] for name in ("writer", "limited", "expired", "revoked")}
 EMPTY_GRAPH = '{"format":"folkmoot-graph/1","values":[],"edges":[],"dropped":[],"winners":[],"counts":{}}\n'
-OTHERS = {"<int:number>": "1", "<int:other>": "1", "<int:principle>": "1", "<str:graph>": "1"}
+OTHERS = {"<int:number>": "1", "<int:other>": "1", "<int:principle>": "1", "<str:graph>": "1", "<str:other>": "1"}
 
 
 def routes(resolver: URLResolver | None = None, before: str = "") -> Iterator[tuple[str, Any]]:

@@ -331,3 +331,27 @@ def test_what_is_no_pair_of_values_is_told(
 ) -> None:
     answer = client_of(None).get(address(study, f"latest/compare/?{query}"))
     assert answer.status_code == 400 and told in answer.json()["detail"]
+
+
+# what changed
+
+
+def test_what_changed_between_two_snapshots_is_told_with_the_reason(
+    study: Study, published: GraphSnapshot, pair: list[CanonicalValue], crowd: Crowd, client_of: ClientOf
+) -> None:
+    crowd(9, pair[1], value_in(study, title="Letting go together"))
+    publish(build_graph(study))
+    told = client_of(None).get(address(study, "2/diff/1/")).json()
+    assert (told["from"], told["to"]) == (1, 2)
+    assert [(row["from"]["number"], row["to"]["number"], row["reason"]) for row in told["gained"]] == [(2, 3, "")]
+    assert told["because"]["votes"] == {"was": 9, "now": 18} and told["because"]["rules"] == {}
+    assert [row["now"]["title"] for row in told["winners"] if row["context"] is None] == ["Letting go together"]
+
+
+def test_a_draft_is_compared_with_nothing_by_those_who_may_not_see_it(
+    study: Study, published: GraphSnapshot, pair: list[CanonicalValue], crowd: Crowd, client_of: ClientOf
+) -> None:
+    crowd(1, *pair)
+    build_graph(study)
+    assert client_of(None).get(address(study, "1/diff/2/")).status_code == 404
+    assert client_of(None).get(address(study, "2/diff/1/")).status_code == 404
