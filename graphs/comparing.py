@@ -9,7 +9,7 @@ from graphs.building import body_of
 from graphs.models import GraphSnapshot
 
 NOT_JUDGED = "not judged"
-NO_ARROW = "in no arrow that is kept"
+NO_ARROW = "in no arrow that holds"
 MERGED = "counts as value %d"
 
 Body = dict[str, Any]

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from frontend.dashboard import constitutions, material, results, studies, tools
+from frontend.dashboard import constitutions, material, results, snapshots, studies, tools
 
 app_name = "dashboard"
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path("studies/<slug:slug>/stories/", material.StoriesView.as_view(), name="stories"),
     path("studies/<slug:slug>/votes/", material.VotesView.as_view(), name="votes"),
     path("studies/<slug:slug>/graph/", results.GraphView.as_view(), name="graph"),
+    path("studies/<slug:slug>/graph/compare/", snapshots.SnapshotsView.as_view(), name="snapshots"),
     path("studies/<slug:slug>/graph/<int:number>/", results.GraphView.as_view(), name="graph-number"),
     path("studies/<slug:slug>/constitution/", constitutions.ConstitutionView.as_view(), name="constitution"),
     path(

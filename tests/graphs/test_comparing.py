@@ -98,7 +98,7 @@ def test_values_that_come_and_go_say_why_they_are_not_in_the_other_graph() -> No
     found = compare(body((1, 2), (3, 4)), body((1, 2), (5, 6), outside=(3,)), {4: 1})
     assert [(v["number"], v["reason"]) for v in found["values_gained"]] == [(5, "not judged"), (6, "not judged")]
     assert [(v["number"], v["reason"]) for v in found["values_lost"]] == [
-        (3, "in no arrow that is kept"),
+        (3, "in no arrow that holds"),
         (4, "counts as value 1"),
     ]
 
