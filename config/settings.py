@@ -272,6 +272,11 @@ SPECTACULAR_SETTINGS = {
         "WisdomVoteAnswer": "elicitation.models.WisdomVote.Answer",
         "EndorsementAnswer": "elicitation.models.Endorsement.Answer",
         "AnnotationAnswer": "elicitation.models.Annotation.Answer",
+        "FacetState": "elicitation.models.AboutValue.State",
+        "FacetOrigin": "elicitation.models.AboutValue.Origin",
+        "NormAgreement": [(n, n) for n in range(5)],
+        "NormFiveSteps": [(n, n) for n in range(-2, 3)],
+        "NormCharacter": "elicitation.algorithms.norms.CHARACTERS",
     },
 }
 

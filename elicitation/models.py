@@ -369,6 +369,70 @@ class CanonicalValue(models.Model):
         ]
 
 
+class AboutValue(models.Model):
+    """Something said about a value's text. Only what a person confirmed counts; what a model says is a proposal."""
+
+    class Origin(models.TextChoices):
+        PERSON = "person", _("Written by a facilitator")
+        MODEL = "model", _("Proposed by a language model")
+        IMPORT = "import", _("Imported")
+
+    class State(models.TextChoices):
+        PROPOSED = "proposed", _("To be reviewed")
+        CONFIRMED = "confirmed", _("Confirmed")
+        REJECTED = "rejected", _("Rejected")
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="%(class)ss")
+    value = models.ForeignKey(CanonicalValue, on_delete=models.CASCADE, related_name="%(class)ss")
+    number = models.PositiveIntegerField()
+    origin = models.CharField(max_length=8, choices=Origin.choices)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.PROPOSED)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decided_at = models.DateTimeField(null=True, blank=True)
+    llm_call = models.ForeignKey("core.LLMCall", null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["study_id", "number"]
+        constraints = [models.UniqueConstraint(fields=["study", "number"], name="one_%(class)s_per_number")]
+
+
+class Consideration(AboutValue):
+    """A value, right or duty that bears on living by a canonical value: how relevant it is, and how likely it supports or
+    opposes that, or could do either."""
+
+    class Type(models.TextChoices):
+        VALUE = "value", _("Value")
+        RIGHT = "right", _("Right")
+        DUTY = "duty", _("Duty")
+
+    type = models.CharField(max_length=5, choices=Type.choices)
+    text = models.CharField(max_length=200)
+    relevance = models.FloatField(help_text="0 to 1")
+    supports = models.FloatField(help_text="Probability; the three sum to 1")
+    opposes = models.FloatField()
+    either = models.FloatField()
+    explanation = models.TextField(blank=True, max_length=1000)
+
+    class Meta(AboutValue.Meta):
+        constraints = [
+            *AboutValue.Meta.constraints,
+            models.UniqueConstraint(fields=["value", "type", "text"], name="one_consideration_per_type_and_text"),
+            models.CheckConstraint(condition=Q(relevance__range=(0, 1)), name="relevance_is_0_to_1"),
+        ]
+
+
+class Norm(AboutValue):
+    """A rule of thumb that a value stands for, with one reader's labels: `elicitation.algorithms.norms.LABELS`."""
+
+    rule = models.CharField(max_length=500, blank=True)
+    labels = models.JSONField(default=dict)
+    source = models.JSONField(default=dict, help_text="The imported row's situation and characters")
+
+
 class DeduplicationRun(models.Model):
     """One grouping of cards into values. At most one is active; activating another, or the parent, undoes it."""
 

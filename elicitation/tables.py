@@ -19,6 +19,7 @@ MOST_COLUMN = 200  # of a column's name
 MOST_ID = 1_000_000_000  # with room above it for numbers of our own in a database's integer
 MOST_NESTING = 100
 MOST_DIGITS = 400
+SEPARATORS = {",": "comma", "\t": "tab"}
 MOST_CELL = 4_000_000  # above every limit of a text, which its reader tells with the field's name
 csv.field_size_limit(MOST_CELL)
 
@@ -210,17 +211,17 @@ def _not_utf8_from(data: bytes) -> int | None:
     return None
 
 
-def read_csv(path: Path, columns: Sequence[str], errors: Errors) -> Iterator[Row]:
+def read_csv(path: Path, columns: Sequence[str], errors: Errors, *, delimiter: str = ",") -> Iterator[Row]:
     """Yield the rows of a CSV file that has at least these columns. Lines are counted as an editor does."""
     data = _read_utf8(path, errors)
     if data is None:
         return
     # read as a stream: the whole text at once would take four times the file's size
-    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), strict=True)
+    reader = csv.reader(io.TextIOWrapper(io.BytesIO(data), "utf-8-sig", newline=""), strict=True, delimiter=delimiter)
     began = 1
     try:
         header = next(reader, [])
-        if wrong := _wrong_header(header, columns):
+        if wrong := _wrong_header(header, columns, delimiter):
             errors.broken.add(path.name)
             errors.add(path.name, 1, *wrong)
             return
@@ -228,7 +229,11 @@ def read_csv(path: Path, columns: Sequence[str], errors: Errors) -> Iterator[Row
         for fields in reader:
             if fields:
                 if len(fields) != len(header):
-                    hint = "; put a text that holds a comma in quotes" if len(fields) > len(header) else ""
+                    hint = (
+                        f"; put a text that holds a {SEPARATORS[delimiter]} in quotes"
+                        if len(fields) > len(header)
+                        else ""
+                    )
                     what = f"has {len(fields)} fields where the header has {len(header)}{hint}"
                     errors.unread(path.name, began, what)
                 else:
@@ -242,14 +247,15 @@ def read_csv(path: Path, columns: Sequence[str], errors: Errors) -> Iterator[Row
         errors.unread(path.name, began, f"is no proper CSV from here ({what})")
 
 
-def _wrong_header(header: Sequence[str], columns: Sequence[str]) -> tuple[str, str] | None:
+def _wrong_header(header: Sequence[str], columns: Sequence[str], delimiter: str) -> tuple[str, str] | None:
     """Return the field and what is wrong with it, or None if these columns are there."""
     if not header and columns:
         return "", "is empty; it needs a header with the columns " + ", ".join(columns)
     if missing := [column for column in columns if column not in header]:
         what = "this column is missing" if len(missing) == 1 else "these columns are missing"
         there = ", ".join(_shown(column) for column in header)
-        hint = "; put commas between them" if len(header) == 1 and re.search(r"[;\t]", header[0]) else ""
+        is_other = len(header) == 1 and re.search(r"[;,\t]", header[0])
+        hint = f"; put {SEPARATORS[delimiter]}s between them" if is_other else ""
         return ", ".join(missing), f"{what}; the header has {there}{hint}"
     if doubled := sorted({column for column in header if header.count(column) > 1}):
         return ", ".join(doubled), "this column is there twice"

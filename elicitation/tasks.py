@@ -1,14 +1,17 @@
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
+from django.utils.translation import gettext as _
 
-from core.jobs import Lease, Pause, TemporaryFailure, job_task
-from core.ledger import llm_for
-from elicitation import deduplication, stories, withdrawal
-from elicitation.models import Study, UpgradeStory
+from core.jobs import Lease, Pause, TemporaryFailure, job_task, request_job
+from core.ledger import llm_for, model_is_configured
+from core.models import Job, User
+from core.problems import Problem
+from elicitation import deduplication, facets, stories, withdrawal
+from elicitation.models import AboutValue, Study, UpgradeStory
 from llm_client import LLMBudgetReached, LLMUnavailable
 
 
@@ -28,6 +31,26 @@ def propose_stories(job: Lease) -> dict[str, Any]:
     with asking_a_model():
         stories.propose_stories(study, llm=llm_for(study, patience=None), progress=job.progress)
     return {"waiting": study.stories.filter(state=UpgradeStory.State.PROPOSED).count()}
+
+
+@job_task("elicitation.propose_facets")
+def propose_facets(job: Lease) -> dict[str, Any]:
+    """Let a model propose values, rights, duties and norms, for review. Safe to run twice: it proposes once for a value."""
+    study = Study.objects.get(id=job.inputs["study"])
+    llm = llm_for(study, patience=None)
+    if llm is not None:
+        with asking_a_model():
+            facets.propose(study, llm, numbers=job.inputs.get("values"), progress=job.progress)
+    return {"waiting": study.considerations.filter(state=AboutValue.State.PROPOSED).count()}
+
+
+def request_facets(study: Study, numbers: Sequence[int] | None, user: User | None) -> Job:
+    """Return the job in which a model proposes about the values with these numbers, or about all. Raises Problem where there
+    is no model."""
+    if not model_is_configured():
+        raise Problem(409, "no-model", _("There is no AI here to propose anything"), _("Write it yourself."))
+    inputs = {"study": str(study.id)} | ({} if numbers is None else {"values": list(numbers)})
+    return request_job("elicitation.propose_facets", inputs, scope_key=study.scope_key, user=user)
 
 
 @contextmanager

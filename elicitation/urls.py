@@ -1,4 +1,15 @@
-from elicitation.api import cards, comparisons, draws, endorsements, interviews, participation, studies, values, votes
+from elicitation.api import (
+    cards,
+    comparisons,
+    draws,
+    endorsements,
+    facets,
+    interviews,
+    participation,
+    studies,
+    values,
+    votes,
+)
 from elicitation.dataset_api import dataset_urlpatterns
 
 urlpatterns = [
@@ -7,6 +18,7 @@ urlpatterns = [
     *interviews.urlpatterns,
     *cards.urlpatterns,
     *values.urlpatterns,
+    *facets.urlpatterns,
     *endorsements.urlpatterns,
     *draws.urlpatterns,
     *votes.urlpatterns,

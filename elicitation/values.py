@@ -13,8 +13,8 @@ from elicitation.models import CanonicalValue, DrawItem, Participant, Study, Val
 def adopt_card(card: ValuesCard) -> CanonicalValue:
     """Make a confirmed card a value that others can judge, or bring its value up to date after an edit.
 
-    The value of a card that was shown to nobody yet follows the card's text; one that was shown to someone stays as they
-    saw it, and the changed card becomes a value of its own.
+    The value of a card that was shown to nobody yet follows the card's text; one that was shown to someone, or that something
+    is said about, stays as they saw it, and the changed card becomes a value of its own.
     """
     with transaction.atomic():
         deduplication.lock(card.study)
@@ -44,7 +44,8 @@ def adopt_card(card: ValuesCard) -> CanonicalValue:
 def _was_shown(value: CanonicalValue) -> bool:
     in_a_story = DrawItem.objects.filter(Q(story__from_value=value) | Q(story__to_value=value))
     imported = value.votes_from.exists() or value.votes_to.exists() or value.endorsements.exists()
-    return imported or value.exposures.exists() or in_a_story.exists()
+    is_spoken_of = value.considerations.exists() or value.norms.exists()
+    return imported or is_spoken_of or value.exposures.exists() or in_a_story.exists()
 
 
 def own_value(participant: Participant) -> CanonicalValue | None:

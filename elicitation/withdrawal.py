@@ -6,6 +6,7 @@ people's answers about it stay theirs.
 """
 
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -19,10 +20,12 @@ from elicitation.models import (
     Annotator,
     CanonicalValue,
     CardRevision,
+    Consideration,
     Draw,
     Endorsement,
     Interview,
     MergeCandidate,
+    Norm,
     Participant,
     Study,
     Turn,
@@ -129,6 +132,10 @@ def _empty_own_values(participant: Participant) -> None:
         title="", description="", detail="", policies=[], extra={}, source_id="", is_archived=True
     )
     MergeCandidate.objects.filter(Q(first__in=own) | Q(second__in=own)).delete()
+    about: list[QuerySet[Any]] = [model._default_manager.filter(value__in=own) for model in (Consideration, Norm)]
+    for said in about:
+        forget_words(LLMCall.objects.filter(id__in=said.values("llm_call")))
+        said.delete()
     stories = UpgradeStory.objects.filter(Q(from_value__in=own) | Q(to_value__in=own))
     LLMCall.objects.filter(id__in=stories.values("llm_call")).update(raw_text="", request_sha256="")
     stories.update(text="", mapping=[], state=UpgradeStory.State.ARCHIVED)

@@ -15,10 +15,12 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from config.sample import walk
-from core import jobs
+from core import jobs, ledger
 from core.jobs import Lease, LeaseLost, claim, perform, request_job
-from core.models import Job, User
+from core.models import Job, LLMCall, User
+from elicitation import facets
 from elicitation.models import Study
+from llm_client.fake import SETTINGS, FakeLLM
 from tests.people import card_of, join
 
 Ask = Callable[[Study, User], dict[str, Any]]
@@ -27,6 +29,7 @@ WORK: dict[str, Ask] = {
     "constitutions.extract": lambda study, user: {
         "dataset": str(study.dataset.id), "study": str(study.id), "user": user.id, "slug": "again", "seed": 3,
     },
+    "elicitation.propose_facets": lambda study, user: {"study": str(study.id)},
     "elicitation.propose_merges": lambda study, user: {"study": str(study.id)},
     "elicitation.propose_stories": lambda study, user: {"study": str(study.id)},
     "graphs.build": lambda study, user: {"study": str(study.id), "publish": True, "seed": 5},
@@ -47,9 +50,32 @@ def study(facilitator: User) -> Study:
     return made
 
 
+PROPOSED = {
+    "values": [], "rights": [], "duties": [],
+    "norm": {"rule": "Ask.", "judgement_text": "good", "action": "asking", "agreement": 3, "category": [], "foundation": [],
+             "agency": "agency", "judgement": 1, "action_agreement": 3, "legal": "legal", "pressure": 0},
+}  # fmt: skip
+
+
 @pytest.fixture
-def make_job(study: Study, facilitator: User) -> Callable[[str], Job]:
+def remember_answers(settings: Any) -> Iterator[Callable[[Study], None]]:
+    """Return a function that sets up a model whose answers about a study's values are kept already: nothing is sent."""
+
+    def remember(study: Study) -> None:
+        settings.LLM_BASE_URL, settings.LLM_MODEL = SETTINGS.base_url, SETTINGS.model
+        ledger.model_settings.cache_clear()
+        facets.propose(study, FakeLLM(lambda asked: PROPOSED, ledger=ledger.DatabaseLedger(study.scope_key)))
+        study.norms.all().delete()
+
+    yield remember
+    ledger.model_settings.cache_clear()
+
+
+@pytest.fixture
+def make_job(study: Study, facilitator: User, remember_answers: Callable[[Study], None]) -> Callable[[str], Job]:
     def make(kind: str) -> Job:
+        if kind == "elicitation.propose_facets":
+            remember_answers(study)
         inputs = WORK[kind](study, facilitator)
         return request_job(kind, inputs, scope_key=study.scope_key, user=facilitator)
 
@@ -57,8 +83,9 @@ def make_job(study: Study, facilitator: User) -> Callable[[str], Job]:
 
 
 def rows() -> dict[str, int]:
-    """How many rows each table has, jobs left out."""
-    return {model._meta.label: model._default_manager.count() for model in apps.get_models() if model is not Job}
+    """How many rows each table has, left out jobs and what the ledger says of asking a model again."""
+    models = [model for model in apps.get_models() if model not in (Job, LLMCall)]
+    return {model._meta.label: model._default_manager.count() for model in models}
 
 
 def work_of(kind: str) -> Callable[[Lease], dict[str, Any]]:

@@ -29,7 +29,7 @@ class DownloadableList(generics.ListAPIView[Row]):
     """A study's list in pages, or with `export` as one file of all its rows."""
 
     file_name: ClassVar[str]
-    queries = ("export",)
+    queries: tuple[str, ...] = ("export",)
     also_served = tuple(form.partition(";")[0] for form in FORMS.values())
 
     @extend_schema(parameters=[EXPORT])

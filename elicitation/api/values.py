@@ -3,12 +3,16 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.urls import path
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
+from rest_framework.request import Request
 
 from core.access import IsFacilitator, caller_of
-from elicitation import values
+from elicitation import norms, values
+from elicitation.algorithms.norms import LABELS
 from elicitation.api.downloads import DownloadableList
 from elicitation.models import CanonicalValue, Study
 
@@ -46,9 +50,23 @@ class ValueListView(DownloadableList[CanonicalValue]):
     filterset_fields = ("is_archived",)
     queryset = CanonicalValue.objects.none()
     file_name = "values"
+    queries = ("export", *norms.FILTERS)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter(
+                name, str, enum=list(map(str, LABELS[name].choices)), description="A confirmed norm's label"
+            )
+            for name in norms.FILTERS
+        ]
+    )
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> HttpResponseBase:  # type: ignore[override]
+        return super().get(request, *args, **kwargs)
 
     def get_queryset(self) -> QuerySet[CanonicalValue]:
-        return self._study().values.select_related("question").order_by("number")
+        study = self._study()
+        labelled = norms.with_labels(study.values.all(), study, self.request.query_params)
+        return labelled.select_related("question").order_by("number")
 
     def get_serializer_context(self) -> dict[str, Any]:
         return {**super().get_serializer_context(), "holders": values.holders(self._study())}

@@ -42,6 +42,7 @@ def job_titles() -> dict[str, str]:
     return {
         "elicitation.propose_merges": _("Look for nearly equal values"),
         "elicitation.propose_stories": _("Propose stories"),
+        "elicitation.propose_facets": _("Propose values, rights, duties and norms"),
         "graphs.build": _("Build the moral graph"),
         "constitutions.extract": _("Look for principles"),
         "reports.run": _("Make a report"),
@@ -51,6 +52,7 @@ def job_titles() -> dict[str, str]:
 STEP_OF_WORK = {
     "elicitation.propose_merges": "values",
     "elicitation.propose_stories": "stories",
+    "elicitation.propose_facets": "values",
     "graphs.build": "graph",
     "constitutions.extract": "constitution",
 }

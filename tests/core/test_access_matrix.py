@@ -101,6 +101,8 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "interviews/<uuid:pk>/card/revise/": {"post": OWN},
     "interviews/<uuid:pk>/card/confirm/": {"post": OWN},
     "studies/<slug:slug>/values/": {"get": RUNS},
+    "studies/<slug:slug>/values/<int:number>/facets/": {"get": RUNS, "post": CHANGES, "put": CHANGES},
+    "studies/<slug:slug>/values/<int:number>/facets/proposals/": {"post": CHANGES},
     "studies/<slug:slug>/endorsements/": {"get": RUNS, "post": TAKES_PART},
     "studies/<slug:slug>/draws/": {"get": TAKES_PART, "post": TAKES_PART},
     "studies/<slug:slug>/votes/": {"get": RUNS, "post": TAKES_PART},
@@ -164,6 +166,7 @@ def world(
     interview = interviews.begin_interview(participant, study.questions.get(), llm=None)
     interviews.add_turn(interview, "Yes, with my uncle, a long time ago.", llm=None)
     cards.articulate_card(interview, llm=None)
+    value_in(study, number=1)
     dataset = Dataset.objects.create(slug="set", title="Set", study=study)
     Comparison.objects.create(dataset=dataset, number=1, text_a="a", text_b="b")
     counts = dict.fromkeys(("vote_count", "voter_count", "value_count", "edge_count"), 0)
@@ -304,6 +307,9 @@ FOREIGN = [
     ("participant", "post", "studies/letting-go/endorsements/", {"picked": [7]}),
     ("participant", "put", "studies/letting-go/comparisons/7/annotation/", {"answer": "a"}),
     ("participant", "post", "studies/another/draws/", {"kind": "picks"}),
+    ("owner", "post", "studies/letting-go/values/7/facets/", {"norm": {"labels": {"legal": "legal"}}}),
+    ("owner", "put", "studies/letting-go/values/7/facets/", {"norm": 1, "state": "rejected"}),
+    ("owner", "post", "studies/letting-go/values/7/facets/proposals/", {}),
 ]
 
 
