@@ -1,15 +1,34 @@
-"""What to show whom next. A draw is stored when it is made, and answers are accepted only for its items."""
+"""What to show whom next. A draw is stored when it is made, and answers are accepted only for its items.
+
+Stored are also the rule, the seed and what the draw stood on, so that it can be made again from the stored votes (`replay`).
+"""
+
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Count, Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from elicitation import deduplication
-from elicitation.algorithms.selection import StoryOption, choose_stories
-from elicitation.models import Draw, DrawItem, Participant, UpgradeStory, WisdomVote
+from core.canonical import sha256_of
+from elicitation.algorithms.selection import RULE, Chosen, DrawRule, choose_stories
+from elicitation.models import DeduplicationRun, Draw, DrawItem, Participant, StoryPool, UpgradeStory, WisdomVote
 from elicitation.participation import hold
+from elicitation.story_options import Moment, Options, count_votes, moment_now, newest_counts, options_of
 from elicitation.study_settings import settings_of
+
+
+class CannotReplay(Exception):
+    """Why a draw can't be made again: what it stood on is not there any more."""
+
+
+class Choice(NamedTuple):
+    """What was chosen for a person, and all that it can be replayed from."""
+
+    chosen: list[Chosen]
+    options: Options
+    rule: dict[str, Any]
+    basis: dict[str, Any]
 
 
 def seed_of(participant: Participant, kind: str) -> int:
@@ -41,68 +60,95 @@ def row_to_fill(participant: Participant, kind: str) -> Draw:
 def draw_stories(participant: Participant) -> Draw:
     """Return the person's stories, drawn now if they were not.
 
-    The draw stays empty where no story can be asked, and is filled when the person comes back and there are some. Never
-    drawn: stories that are not approved, that join values which count as one or are archived, or whose pair the person
-    has judged in that context.
+    The draw stays empty where no story can be asked, and is filled when the person comes back and there are some.
     """
     draw = find(participant, Draw.Kind.STORIES)
     if draw is not None and draw.items.exists():
         return draw
-    chosen = _choose(participant)
-    if draw is not None and not chosen:
+    choice = _choose(participant)
+    if draw is not None and not choice.chosen:
         return draw
     with transaction.atomic():
         draw = row_to_fill(participant, Draw.Kind.STORIES)
-        if not draw.items.exists():  # else another window drew at the same moment
-            DrawItem.objects.bulk_create(
-                [
-                    DrawItem(draw=draw, position=place, story=story, from_first=from_first)
-                    for place, (story, from_first) in enumerate(chosen)
-                ]
-            )
+        if choice.chosen and not draw.items.exists():  # else another window drew at the same moment
+            _fill(draw, choice)
     return draw
+
+
+def _fill(draw: Draw, choice: Choice) -> None:
+    study = draw.participant.study
+    numbers = choice.options.in_use
+    pool = {"study": study, "sha256": sha256_of(numbers)}
+    draw.pool, _made = StoryPool.objects.get_or_create(**pool, defaults={"numbers": numbers})
+    draw.rule, draw.basis = choice.rule, choice.basis
+    draw.save(update_fields=["pool", "rule", "basis"])
+    keys = [chosen.key for chosen in choice.chosen]
+    stories = {story.number: story for story in UpgradeStory.objects.filter(study=study, number__in=keys)}
+    shown = ("asked", "wiser", "decided")
+    DrawItem.objects.bulk_create(
+        [
+            DrawItem(
+                draw=draw,
+                position=position,
+                story=stories[chosen.key],
+                from_first=chosen.from_first,
+                why=chosen.why,
+                counts={name: int(getattr(choice.options.stories, name)[chosen.place]) for name in shown},
+            )
+            for position, chosen in enumerate(choice.chosen)
+        ]
+    )
 
 
 def count_new(participant: Participant) -> int:
     """Return how many stories would be drawn for someone who has none yet; 0 for those who have some."""
     draw = find(participant, Draw.Kind.STORIES)
-    return 0 if draw is not None and draw.items.exists() else len(_choose(participant))
+    return 0 if draw is not None and draw.items.exists() else len(_choose(participant).chosen)
 
 
-def _choose(participant: Participant) -> list[tuple[UpgradeStory, bool]]:
-    """Return the stories that fit the person now, each with whether its first value is shown first."""
-    study = participant.study
-    rng = np.random.default_rng(seed_of(participant, Draw.Kind.STORIES))
-    projection = deduplication.projection(study)
-    judged = set(
-        WisdomVote.objects.filter(participant=participant).values_list("from_value_id", "to_value_id", "context_id")
-    )
-    votes = dict(
-        WisdomVote.objects.current()
-        .filter(study=study, participant__in=Participant.objects.counted(study))
-        .values_list("story_id")
-        .annotate(Count("id"))
-    )
-    stories = (
-        UpgradeStory.objects.filter(study=study, state=UpgradeStory.State.APPROVED)
-        .exclude(Q(from_value__is_archived=True) | Q(to_value__is_archived=True))
-        .select_related("from_value", "to_value", "context")
-        .prefetch_related("context__questions")
-        .order_by("number")
-    )
-    by_number: dict[int, UpgradeStory] = {}
-    options = []
-    for story in stories:
-        pair = tuple(projection.get(v, v) for v in (story.from_value_id, story.to_value_id))
-        if pair[0] == pair[1] or (story.from_value_id, story.to_value_id, story.context_id) in judged:
-            continue
-        by_number[story.number] = story
-        asked_about = {question.id for question in story.context.questions.all()}
-        near = participant.question_id is None or not asked_about or participant.question_id in asked_about
-        options.append(StoryOption(story.number, (pair[0], pair[1]), votes.get(story.id, 0), near))
-    chosen = choose_stories(options, how_many=settings_of(study).stories_each, rng=rng)
-    sides = rng.random(len(chosen)) < 0.5
-    return [(by_number[number], bool(side)) for number, side in zip(chosen, sides, strict=True)]
+def _choose(participant: Participant) -> Choice:
+    """Choose among the stories that fit the person now."""
+    counts = newest_counts(participant.study)
+    moment = moment_now(participant.study, counts)
+    options = options_of(participant, participant.question_id, moment, counts)
+    wanted = settings_of(participant.study).stories_each
+    seed = seed_of(participant, Draw.Kind.STORIES)
+    chosen = choose_stories(options.stories, how_many=wanted, rng=np.random.default_rng(seed), rule=RULE)
+    basis = moment._asdict() | {"options_sha256": options.stories.sha256}
+    return Choice(chosen, options, RULE.stored() | {"wanted": wanted}, basis)
+
+
+def replay(draw: Draw) -> list[tuple[int, bool, str]]:
+    """Make a stored draw of stories again, from the votes that there were then: each story by its number, whether its first
+    value is shown first, and why it is asked. Equal to `items_of` the draw, whatever was voted, approved or merged since.
+
+    Raises CannotReplay where what the draw stood on is gone: votes that their people took back, a story, value or run that
+    was deleted, a context that was moved to another question. Nothing is guessed then.
+    """
+    if draw.pool is None or not draw.basis:
+        raise CannotReplay(_("It was stored without what it stood on: it is imported, or older than this record."))
+    stood = dict(draw.basis)
+    digest = stood.pop("options_sha256")
+    moment = Moment(**stood)
+    study = draw.participant.study
+    if moment.votes != WisdomVote.objects.filter(study=study, id__lte=moment.last_vote).count():
+        raise CannotReplay(_("Votes that it stood on were taken back since."))
+    if moment.run and not DeduplicationRun.objects.filter(study=study, number=moment.run).exists():
+        raise CannotReplay(_("The grouping of values that it stood on is gone."))
+    counts = count_votes(study, moment.last_vote)
+    options = options_of(draw.participant, draw.question_id, moment, counts, draw.pool.numbers)
+    if options.stories.sha256 != digest:
+        raise CannotReplay(_("Someone whose stories were open took part back, or a context moved to another question."))
+    told = dict(draw.rule)
+    wanted = told.pop("wanted")
+    rng = np.random.default_rng(draw.seed)
+    chosen = choose_stories(options.stories, how_many=wanted, rng=rng, rule=DrawRule(**told))
+    return [(one.key, one.from_first, one.why) for one in chosen]
+
+
+def items_of(draw: Draw) -> list[tuple[int, bool, str]]:
+    """Return a draw's stored stories as `replay` gives them."""
+    return list(draw.items.order_by("position").values_list("story__number", "from_first", "why"))
 
 
 def mark_shown(item: DrawItem) -> None:

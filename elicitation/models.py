@@ -542,8 +542,23 @@ class UpgradeStory(models.Model):
         ]
 
 
+class StoryPool(models.Model):
+    """The stories that could be drawn at some time, by their numbers. Draws that stood on the same stories share one."""
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="story_pools")
+    sha256 = models.CharField(max_length=64)
+    numbers = models.JSONField(default=list)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["study", "sha256"], name="one_pool_per_set_of_stories")]
+
+
 class Draw(models.Model):
-    """What was drawn for a person to judge. A vote or endorsement is accepted only for an item of one's own draw."""
+    """What was drawn for a person to judge. A vote or endorsement is accepted only for an item of one's own draw.
+
+    `rule` says how its items were chosen. A draw of stories can be replayed from its seed, its `pool` and its `basis`: what
+    there was when it was made (`elicitation.draws.replay`).
+    """
 
     class Kind(models.TextChoices):
         PICKS = "picks", _("Other people's values")
@@ -554,6 +569,11 @@ class Draw(models.Model):
     kind = models.CharField(max_length=8, choices=Kind.choices)
     question = models.ForeignKey(Question, null=True, blank=True, on_delete=models.SET_NULL)
     seed = models.BigIntegerField(default=0)
+    rule = models.JSONField(
+        default=dict, help_text="elicitation.algorithms.selection.DrawRule, and how many were wanted"
+    )
+    basis = models.JSONField(default=dict, help_text="Last vote and item, number of votes, run, hash of the options")
+    pool = models.ForeignKey(StoryPool, null=True, blank=True, on_delete=models.SET_NULL, related_name="draws")
     source_id = models.CharField(max_length=100, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
     completed_at = models.DateTimeField(null=True, blank=True)
@@ -568,12 +588,18 @@ class Draw(models.Model):
 
 
 class DrawItem(models.Model):
-    """A story in a draw. `from_first` says which side is shown first."""
+    """A story in a draw: which side is shown first, and why it was chosen, with the counts that spoke for it."""
+
+    class Why(models.TextChoices):
+        LEAST_VOTED = "least_voted", _("Has the fewest answers")
+        CLOSE_CALL = "close_call", _("Is a close call")
 
     draw = models.ForeignKey(Draw, on_delete=models.CASCADE, related_name="items")
     position = models.PositiveSmallIntegerField()
     story = models.ForeignKey(UpgradeStory, on_delete=models.CASCADE, related_name="draw_items")
     from_first = models.BooleanField(default=True)
+    why = models.CharField(max_length=12, choices=Why.choices, blank=True)
+    counts = models.JSONField(default=dict, help_text="Answers about the pair when it was drawn: asked, wiser, decided")
     shown_at = models.DateTimeField(null=True, blank=True)
     skipped_at = models.DateTimeField(null=True, blank=True)
 

@@ -31,7 +31,7 @@ TABLES = {
     "elicitation.ValuesCard": Table("participant"),
     "elicitation.CardRevision": Table("card__participant"),
     "elicitation.ValueMember": Table("card__participant", frozenset({"run"})),
-    "elicitation.Draw": Table("participant"),
+    "elicitation.Draw": Table("participant", frozenset({"pool", "basis"})),
     "elicitation.DrawItem": Table("draw__participant"),
     "elicitation.Exposure": Table("draw__participant"),
     "elicitation.Endorsement": Table("participant"),

@@ -17,6 +17,8 @@ from elicitation.participation import hold, must_be_open
 from elicitation.study_settings import settings_of
 from elicitation.values import counted_values
 
+RULE = "own question first, least shown first"
+
 
 def draw_values(participant: Participant) -> Draw:
     """Return the values of others that this person is shown, drawn now if they were not.
@@ -34,6 +36,8 @@ def draw_values(participant: Participant) -> Draw:
     with transaction.atomic():
         draw = row_to_fill(participant, Draw.Kind.PICKS)
         if not draw.exposures.exists():  # else another window drew at the same moment
+            draw.rule = {"name": RULE, "wanted": settings_of(participant.study).picks_shown}
+            draw.save(update_fields=["rule"])
             now = timezone.now()
             Exposure.objects.bulk_create(
                 [Exposure(draw=draw, position=place, value=value, shown_at=now) for place, value in enumerate(chosen)]

@@ -1,0 +1,245 @@
+"""Which stories could be asked of a person, and how their pairs stand: all that a choice depends on beside rule and seed.
+
+Everything is counted up to a `Moment`, so that the same options can be made again after later votes. Votes are added up in the
+database once and kept in the cache; a person who waits for their stories pays only for what came since.
+"""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from django.core.cache import cache
+from django.db.models import Count, Max, Q
+
+from elicitation.algorithms.selection import StoryOptions
+from elicitation.models import (
+    DeduplicationRun,
+    DrawItem,
+    Participant,
+    QuestionContext,
+    Study,
+    UpgradeStory,
+    ValueProjection,
+    WisdomVote,
+)
+
+CACHED_SECONDS = 3600
+# How many of the newest items of a study may still be on someone's screen, and how far back they are looked for.
+ON_SCREENS, LOOKED_AT = 200, 5000
+
+
+class Moment(NamedTuple):
+    """Up to where a draw looked: the last vote, how many votes there were (superseded ones too), the last item drawn, and the
+    number of the deduplication run that counted (0: none)."""
+
+    last_vote: int
+    votes: int
+    last_item: int
+    run: int
+
+
+class VoteCounts(NamedTuple):
+    """Standing answers of counted people, as integer rows: from value, to value, context, wiser, not wiser, others. Several
+    rows about the same are added up. `last_vote` and `votes` are those of a `Moment`."""
+
+    last_vote: int
+    votes: int
+    rows: np.ndarray
+
+
+class Options(NamedTuple):
+    """The options of one person at a moment, and the numbers of all stories that were in use then."""
+
+    stories: StoryOptions
+    in_use: list[int]
+
+
+def count_votes(study: Study, last_vote: int) -> VoteCounts:
+    """Add up the answers that stood when `last_vote` was the newest vote."""
+    votes = WisdomVote.objects.filter(study=study, id__lte=last_vote)
+    standing = votes.filter(participant__in=Participant.objects.counted(study))
+    if votes.exclude(supersedes=None).exists():
+        standing = standing.exclude(superseded_by__id__lte=last_vote)
+    wiser, not_wiser = Q(answer=WisdomVote.Answer.UPGRADE), Q(answer=WisdomVote.Answer.NO_UPGRADE)
+    grouped = (
+        standing.order_by()
+        .values("from_value_id", "to_value_id", "context_id")
+        .annotate(
+            wiser=Count("id", filter=wiser),
+            not_wiser=Count("id", filter=not_wiser),
+            others=Count("id", filter=~(wiser | not_wiser)),
+        )
+        .values_list("from_value_id", "to_value_id", "context_id", "wiser", "not_wiser", "others")
+    )
+    return VoteCounts(last_vote, votes.count(), _rows(grouped, 6))
+
+
+def newest_counts(study: Study) -> VoteCounts:
+    """Return the counts of all votes there are now: the cached ones with what came since, unless votes were taken back."""
+    key = f"vote-counts:{study.id}"
+    newest = WisdomVote.objects.filter(study=study).aggregate(last=Max("id"))["last"] or 0
+    kept: VoteCounts | None = cache.get(key)
+    if kept is None or kept.votes != WisdomVote.objects.filter(study=study, id__lte=kept.last_vote).count():
+        counts = count_votes(study, newest)
+    elif kept.last_vote < newest:
+        counts = _with_newer(study, kept, newest)
+    else:
+        return kept
+    cache.set(key, counts, CACHED_SECONDS)
+    return counts
+
+
+def _with_newer(study: Study, kept: VoteCounts, newest: int) -> VoteCounts:
+    """Return the counts with the votes up to `newest` added, and what those superseded taken away."""
+    votes = WisdomVote.objects.filter(study=study, id__gt=kept.last_vote, id__lte=newest)
+    fields = ("from_value_id", "to_value_id", "context_id", "answer", "supersedes__answer")
+    rows = []
+    for *place, answer, before in votes.filter(participant__in=Participant.objects.counted(study)).values_list(*fields):
+        rows.append([*place, *_as_counts(answer, 1)])
+        if before is not None:
+            rows.append([*place, *_as_counts(before, -1)])
+    return VoteCounts(newest, kept.votes + votes.count(), np.concatenate([kept.rows, _rows(rows, 6)]))
+
+
+def _as_counts(answer: str, amount: int) -> list[int]:
+    decided = (WisdomVote.Answer.UPGRADE, WisdomVote.Answer.NO_UPGRADE)
+    return [amount * (answer == decided[0]), amount * (answer == decided[1]), amount * (answer not in decided)]
+
+
+def moment_now(study: Study, counts: VoteCounts) -> Moment:
+    """Return the moment that these counts and what is in the database now stand for."""
+    last_item = DrawItem.objects.aggregate(last=Max("id"))["last"] or 0
+    run = DeduplicationRun.objects.filter(study=study, is_active=True).values_list("number", flat=True).first()
+    return Moment(counts.last_vote, counts.votes, last_item, run or 0)
+
+
+def options_of(
+    participant: Participant,
+    question_id: int | None,
+    moment: Moment,
+    counts: VoteCounts,
+    in_use: list[int] | None = None,
+) -> Options:
+    """Return what could be asked of a person about a question at a moment. `in_use` are the stories that were in use then;
+    None means those that are now.
+
+    Left out are stories that are not approved, that join values which are archived or count as one, or whose pair the person
+    has judged in that context. Answers count for the values that the moment's run projects them to; where a merge brought
+    two answers of one person together, both count here.
+    """
+    study = participant.study
+    number, source, target, context = _stories(study, in_use).T
+    in_use = [int(n) for n in number] if in_use is None else in_use
+    become = _projection(study, moment.run)
+    rows = counts.rows.copy()
+    first, second = become(source), become(target)
+    rows[:, 0], rows[:, 1] = become(rows[:, 0]), become(rows[:, 1])
+    free = (first != second) & ~_is_judged(participant, moment, source, target, context)
+    number, first, second, context = number[free], first[free], second[free], context[free]
+
+    there, back = _Codes(first, second), _Codes(second, first)
+    told = rows[:, 3:].sum(axis=1)
+    wiser = there.total(rows[:, :2], rows[:, 3])
+    on_screens = become(_on_screens(study, moment))
+    waiting = np.ones(len(on_screens), dtype=np.int64)
+    options = StoryOptions(
+        key=number,
+        first=np.minimum(first, second),
+        second=np.maximum(first, second),
+        fits=_fits(study, context, question_id),
+        asked=there.total(rows[:, :2], told) + back.total(rows[:, :2], told),
+        told=_Codes(first, second, context).total(rows[:, :3], told),
+        wiser=wiser,
+        decided=wiser + there.total(rows[:, :2], rows[:, 4]) + back.total(rows[:, :2], rows[:, 3]),
+        waiting=there.total(on_screens, waiting) + back.total(on_screens, waiting),
+    )
+    return Options(options, in_use)
+
+
+class _Codes:
+    """Tuples of ids, one for each option, to which amounts about the same ids are added up."""
+
+    def __init__(self, *columns: np.ndarray) -> None:
+        self.known = [np.unique(column) for column in columns]
+        self.codes = self._coded(columns)
+
+    def _coded(self, columns: Iterable[np.ndarray]) -> np.ndarray:
+        """Return one number for each tuple, -1 for one with an id that no option has."""
+        codes: Any = 0
+        is_known: Any = True
+        for known, column in zip(self.known, columns, strict=True):
+            if not known.size:
+                return np.full(len(column), -1, dtype=np.int64)
+            place = np.minimum(np.searchsorted(known, column), len(known) - 1)
+            is_known = is_known & (known[place] == column)
+            codes = codes * len(known) + place
+        return np.where(is_known, codes, -1)
+
+    def total(self, ids: np.ndarray, amounts: np.ndarray) -> np.ndarray:
+        """Return for each option the sum of the amounts whose ids (a row of `ids`) are its own."""
+        found, place = np.unique(self._coded(ids.T), return_inverse=True)
+        if not found.size:
+            return np.zeros(len(self.codes), dtype=np.int64)
+        sums = np.bincount(place.ravel(), weights=amounts).astype(np.int64)
+        at = np.minimum(np.searchsorted(found, self.codes), len(found) - 1)
+        return np.where(found[at] == self.codes, sums[at], 0)
+
+
+def _rows(rows: Any, columns: int) -> np.ndarray:
+    return np.array(list(rows), dtype=np.int64).reshape(-1, columns)
+
+
+def _stories(study: Study, in_use: list[int] | None) -> np.ndarray:
+    """Return number, from value, to value and context of the stories in use, by number."""
+    stories = UpgradeStory.objects.filter(study=study).order_by("number")
+    if in_use is None:
+        approved = stories.filter(state=UpgradeStory.State.APPROVED)
+        stories = approved.filter(from_value__is_archived=False, to_value__is_archived=False)
+    rows = _rows(stories.values_list("number", "from_value_id", "to_value_id", "context_id"), 4)
+    return rows if in_use is None else rows[np.isin(rows[:, 0], in_use)]
+
+
+def _projection(study: Study, run: int) -> Any:
+    """Return the function from values (an array of ids) to the values that they count as under a run."""
+    pairs = ValueProjection.objects.filter(run__study=study, run__number=run).order_by("value_id")
+    merged = _rows(pairs.values_list("value_id", "target_id"), 2)
+
+    def become(values: np.ndarray) -> np.ndarray:
+        if not len(merged):
+            return values
+        place = np.minimum(np.searchsorted(merged[:, 0], values), len(merged) - 1)
+        return np.where(merged[place, 0] == values, merged[place, 1], values)
+
+    return become
+
+
+def _is_judged(
+    participant: Participant, moment: Moment, source: np.ndarray, target: np.ndarray, context: np.ndarray
+) -> np.ndarray:
+    """Return which stories are about a pair and context that the person has judged."""
+    judged = np.zeros(len(source), dtype=bool)
+    votes = WisdomVote.objects.filter(participant=participant, id__lte=moment.last_vote)
+    for first, second, where in votes.values_list("from_value_id", "to_value_id", "context_id"):
+        judged |= (source == first) & (target == second) & (context == where)
+    return judged
+
+
+def _fits(study: Study, context: np.ndarray, question_id: int | None) -> np.ndarray:
+    """Return 1 for the contexts that belong to the question, or to none, and 0 for the others."""
+    if question_id is None:
+        return np.ones(len(context), dtype=np.int64)
+    links = _rows(QuestionContext.objects.filter(context__study=study).values_list("context_id", "question_id"), 2)
+    fitting = links[links[:, 1] == question_id, 0]
+    return (np.isin(context, fitting) | ~np.isin(context, links[:, 0])).astype(np.int64)
+
+
+def _on_screens(study: Study, moment: Moment) -> np.ndarray:
+    """Return the two values of each story that was drawn a moment ago and had no answer yet: many may come at once."""
+    items = DrawItem.objects.filter(
+        story__study=study, draw__participant__is_preview=False, id__lte=moment.last_item,
+        id__gt=moment.last_item - LOOKED_AT,
+    ).order_by("-id")[:ON_SCREENS]  # fmt: skip
+    drawn = list(items.values_list("id", "story__from_value_id", "story__to_value_id"))
+    answered = WisdomVote.objects.filter(draw_item__in=[item for item, *_pair in drawn], id__lte=moment.last_vote)
+    done = set(answered.values_list("draw_item_id", flat=True))
+    return _rows([pair for item, *pair in drawn if item not in done], 2)
