@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         ("core", "0001_initial"),
-        ("elicitation", "0002_append_only"),
+        ("elicitation", "0003_rules_of_draws"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
