@@ -21,6 +21,7 @@ MOST_NESTING = 100
 MOST_DIGITS = 400
 SEPARATORS = {",": "comma", "\t": "tab"}
 MOST_CELL = 4_000_000  # above every limit of a text, which its reader tells with the field's name
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 csv.field_size_limit(MOST_CELL)
 
 
@@ -48,6 +49,10 @@ class Errors:
         self.told: list[str] = []
         self.more = 0
         self.broken: set[str] = set()
+
+    @property
+    def count(self) -> int:
+        return len(self.told) + self.more
 
     def add(self, file: str, line: int | None, field: str, what: str) -> None:
         if len(self.told) < MOST_ERRORS:
@@ -100,7 +105,7 @@ class Row:
         value = self.fields.get(field)
         if value is None and not required:
             return None
-        if isinstance(value, str) and re.fullmatch(r"[0-9]{1,10}", value):
+        if isinstance(value, str) and len(value) <= 10 and value.isascii() and value.isdecimal():
             value = int(value)
         if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_ID:
             return value
@@ -359,7 +364,7 @@ def _nesting(value: Any) -> int:
 
 def is_storable(text: str) -> bool:
     """Whether every database takes this text: no NUL, no half of a surrogate pair."""
-    return "\x00" not in text and not any("\ud800" <= c <= "\udfff" for c in text)
+    return "\x00" not in text and (text.isascii() or not _HALF_PAIR.search(text))
 
 
 def _shown(value: Any) -> str:

@@ -21,6 +21,7 @@ OPTIONAL = (
     "graph_position_checks.csv",
 )
 STUDY_FORMAT = "folkmoot-study/1"
+KEPT_OF_VOTES = ("created_at", "updated_at", "has_comment")  # as they are written, for an export that is the same
 MAPPING = ("from", "to", "how")  # of one step of an upgrade story
 LATER = (
     "deduplicated:"  # how the source's id of a value begins that a later grouping made: they have a space of their own
@@ -54,7 +55,12 @@ class VoteRow(NamedTuple):
     run_id: str
     answer: str
     moment: datetime
-    source: dict[str, str]
+    kept: tuple[str | None, ...]
+
+    @property
+    def source(self) -> dict[str, str]:
+        """What is kept of the row as it is written, of the columns that there are."""
+        return {name: text for name, text in zip(KEPT_OF_VOTES, self.kept, strict=True) if text is not None}
 
 
 class PickRow(NamedTuple):

@@ -1,7 +1,6 @@
 """Reading a study folder: every file is checked before anything is stored, and what is wrong is told with its place."""
 
-import sys
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from pydantic import ValidationError as BadSettings
 from core.text import readable
 from elicitation.models import Endorsement, UpgradeStory, WisdomVote
 from elicitation.study_folder.content import (
+    KEPT_OF_VOTES,
     OPTIONAL,
     REQUIRED,
     STUDY_FORMAT,
@@ -27,7 +27,6 @@ SHOWN, PICKED = "impressions.csv", "votes.csv"
 POLIS = {"comments.csv", "participants-votes.csv"}
 MOST_CONTEXT = 300
 SAME_CARD = ("same", "different", "unsure")
-KEPT_OF_VOTES = ("created_at", "updated_at", "has_comment")
 
 
 def read_folder(folder: Path) -> Folder:
@@ -247,26 +246,50 @@ def _read_answers(folder: Path, found: Folder, errors: Errors, there: set[str], 
         found.notes.append(f"{PICKED}: {unseen} picks of values that {SHOWN} does not show")
 
 
+class _Once:
+    """Reads a cell once for each text that a column holds: rows name the same people, values and contexts again and again.
+    A text that is wrong is read, and told, each time."""
+
+    def __init__(self, field: str, read: Callable[[Row], Any]) -> None:
+        self._field, self._read = field, read
+        self._known: dict[str, Any] = {}
+
+    def __call__(self, row: Row) -> Any:
+        text = row.fields[self._field]
+        if text in self._known:
+            return self._known[text]
+        before = row.errors.count
+        value = self._read(row)
+        if row.errors.count == before:
+            self._known[text] = value
+        return value
+
+
 def _read_votes(path: Path, found: Folder, people: dict[str, None], errors: Errors) -> None:
     columns = ["participant", "from_id", "to_id", "context", "run_id", "relationship", "created_at"]
+    person_of = _Once("participant", lambda row: _person(row, people))
+    source_of = _Once("from_id", lambda row: _value_id(row, "from_id", found))
+    target_of = _Once("to_id", lambda row: _value_id(row, "to_id", found))
+    context_of = _Once("context", lambda row: _context(row, found))
+    run_of = _Once("run_id", lambda row: row.text("run_id", most=100, required=False))
+    answers = WisdomVote.Answer.values
+    answer_of = _Once("relationship", lambda row: row.choice("relationship", answers))
     seen: dict[tuple[str, int, int, str], int] = {}
     for row in read_csv(path, columns, errors):
-        person = _person(row, people)
-        pair = _pair(row, found)
-        run = sys.intern(row.text("run_id", most=100, required=False))
-        answer = row.choice("relationship", WisdomVote.Answer.values)
-        moment = row.time("created_at")
+        person, source, target, context = person_of(row), source_of(row), target_of(row), context_of(row)
+        _check_pair(row, source, target)
+        run, answer, moment = run_of(row), answer_of(row), row.time("created_at")
         if row.fields.get("updated_at"):
             row.time("updated_at")
         if "has_comment" in row.fields:
             row.choice("has_comment", ("0", "1"))
-        key = (person, *pair)
+        key = (person, source or 0, target or 0, context)
         if key in seen:
             row.wrong("participant", f"{person} answered this pair in this context already in line {seen[key]}")
         seen[key] = row.line
         if moment is not None and not errors.told:  # an import with errors stores none, and need not hold them all
-            source = {name: row.fields[name] for name in KEPT_OF_VOTES if name in row.fields}
-            found.votes.append(VoteRow(person, *pair, run, answer, moment, source))
+            kept = tuple(map(row.fields.get, KEPT_OF_VOTES))
+            found.votes.append(VoteRow(*key, run, answer, moment, kept))
 
 
 def _read_picks(
@@ -274,19 +297,20 @@ def _read_picks(
 ) -> set[tuple[str, str, int]]:
     """Read what was shown, or what was picked of it, and return it as (draw, person where there is no draw, value)."""
     is_shown = path.name == SHOWN
+    answers = Endorsement.Answer.values
+    draw_of = _Once("draw_id", lambda row: row.text("draw_id", most=100, required=is_shown))
+    value_of = _Once("canonical_value_id", lambda row: _value_id(row, "canonical_value_id", found))
+    person_of = _Once("participant", lambda row: _person(row, people))
+    case_of = _Once("case_id", lambda row: _case(row, found))
     seen: set[tuple[str, str, int]] = set()
     doubled = 0
     for row in read_csv(path, ["participant", "draw_id", "canonical_value_id", "case_id", "created_at"], errors):
-        draw = row.text("draw_id", most=100, required=is_shown)
-        value = row.number("canonical_value_id")
-        person, case = _person(row, people), _case(row, found)
-        row.known("canonical_value_id", value, found.values, "canonical value", VALUES)
+        draw, value, person, case = draw_of(row), value_of(row), person_of(row), case_of(row)
         if draw or row.fields["created_at"]:  # where nothing was drawn the time need not be known
             row.time("created_at")
         answer = ""
         if not is_shown:
-            has_answer = "answer" in row.fields
-            answer = row.choice("answer", Endorsement.Answer.values) if has_answer else Endorsement.Answer.AGREE
+            answer = row.choice("answer", answers) if "answer" in row.fields else Endorsement.Answer.AGREE
         if draw and owners.setdefault(draw, (person, case)) != (person, case):
             row.wrong("draw_id", f"draw {draw} belongs to another participant or case in an earlier line")
         pick = (draw, "" if draw else person, value or 0)
@@ -327,7 +351,7 @@ def _read_later(folder: Path, found: Folder, errors: Errors, there: set[str], pe
 
 
 def _person(row: Row, people: dict[str, None]) -> str:
-    person = sys.intern(row.text("participant", most=100))
+    person = row.text("participant", most=100)
     people.setdefault(person)
     return person
 
@@ -340,11 +364,24 @@ def _case(row: Row, found: Folder) -> str:
 
 
 def _pair(row: Row, found: Folder) -> tuple[int, int, str]:
-    source, target, context = row.number("from_id"), row.number("to_id"), sys.intern(row.text("context"))
-    row.known("from_id", source, found.values, "canonical value", VALUES)
-    row.known("to_id", target, found.values, "canonical value", VALUES)
+    source, target = _value_id(row, "from_id", found), _value_id(row, "to_id", found)
+    _check_pair(row, source, target)
+    return (source or 0, target or 0, _context(row, found))
+
+
+def _value_id(row: Row, field: str, found: Folder) -> int | None:
+    number = row.number(field)
+    row.known(field, number, found.values, "canonical value", VALUES)
+    return number
+
+
+def _context(row: Row, found: Folder) -> str:
+    context = row.text("context")
     if context:
         row.known("context", context, found.contexts, "context", "contexts.json")
+    return context
+
+
+def _check_pair(row: Row, source: int | None, target: int | None) -> None:
     if source is not None and source == target:
         row.wrong("to_id", "a value can't be compared with itself")
-    return (source or 0, target or 0, context)

@@ -6,13 +6,16 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxLengthValidator, validate_slug
 from django.db import IntegrityError, transaction
 
+from core.bulk import insert_rows
 from elicitation.models import (
     CanonicalValue,
     ConsentText,
@@ -32,7 +35,7 @@ from elicitation.models import (
     VerificationAnswer,
     WisdomVote,
 )
-from elicitation.study_folder.content import LATER, OPTIONAL, REQUIRED, Folder, ImportSummary, ValueRow
+from elicitation.study_folder.content import LATER, OPTIONAL, REQUIRED, Folder, ImportSummary, PickRow, ValueRow
 from elicitation.study_folder.reading import read_folder
 from elicitation.study_settings import DemographicField
 from elicitation.tables import BadFile
@@ -110,17 +113,15 @@ def _store(found: Folder, slug: str, digest: str) -> dict[str, int]:
     CanonicalValue.objects.bulk_create(values.values(), BATCH)
     cards = _store_cards(found, study)
     _store_runs(found, study, values, cards)
-    people = {
-        name: Participant(
-            study=study,
-            number=n,
-            source_id=name,
-            demographics=answers,
-            is_simulated=study.is_simulated,
-        )
-        for n, (name, answers) in enumerate(sorted(found.people.items()), 1)
-    }
-    Participant.objects.bulk_create(people.values(), BATCH)
+    people = {name: uuid4() for name in sorted(found.people)}
+    insert_rows(
+        Participant,
+        ("id", "study_id", "number", "source_id", "demographics", "is_simulated"),
+        (
+            (ident, study.id, number, name, found.people[name], study.is_simulated)
+            for number, (name, ident) in enumerate(people.items(), 1)
+        ),
+    )
     stories = _store_stories(found, study, values, contexts)
     _store_votes(found, study, people, values, contexts, stories)
     _store_picks(found, people, values, questions)
@@ -261,81 +262,108 @@ def _store_stories(
 def _store_votes(
     found: Folder,
     study: Study,
-    people: dict[str, Participant],
+    people: dict[str, UUID],
     values: dict[int, CanonicalValue],
     contexts: dict[str, Context],
     stories: dict[tuple[int, int, str, str], UpgradeStory],
 ) -> None:
-    for start in range(0, len(found.votes), BATCH):
-        WisdomVote.objects.bulk_create(
-            WisdomVote(
-                study=study,
-                participant=people[row.participant],
-                story=stories.get((row.from_id, row.to_id, row.context, row.run_id)),
-                from_value=values[row.from_id],
-                to_value=values[row.to_id],
-                context=contexts[row.context],
-                answer=row.answer,
-                run_label=row.run_id,
-                source=row.source,
-                voted_at=row.moment,
+    value_ids = {number: value.id for number, value in values.items()}
+    context_ids = {text: context.id for text, context in contexts.items()}
+    story_ids = {key: story.id for key, story in stories.items()}
+    insert_rows(
+        WisdomVote,
+        (
+            "study_id", "participant_id", "story_id", "from_value_id", "to_value_id", "context_id", "answer", "run_label",
+            "source", "voted_at",
+        ),
+        (
+            (
+                study.id,
+                people[row.participant],
+                story_ids.get((row.from_id, row.to_id, row.context, row.run_id)),
+                value_ids[row.from_id],
+                value_ids[row.to_id],
+                context_ids[row.context],
+                row.answer,
+                row.run_id,
+                row.source,
+                row.moment,
             )
-            for row in found.votes[start : start + BATCH]
-        )
+            for row in found.votes
+        ),
+    )  # fmt: skip
 
 
 def _store_picks(
-    found: Folder, people: dict[str, Participant], values: dict[int, CanonicalValue], questions: dict[str, Question]
+    found: Folder, people: dict[str, UUID], values: dict[int, CanonicalValue], questions: dict[str, Question]
 ) -> None:
-    draws: dict[str, Draw] = {}
-    for row in [*found.exposures, *found.picks]:
-        if row.draw_id and row.draw_id not in draws:
-            draws[row.draw_id] = Draw(
-                participant=people[row.participant],
-                kind=Draw.Kind.PICKS,
-                question=questions.get(row.case),
-                source_id=row.draw_id,
-                completed_at=datetime.fromisoformat(row.created_at),
+    value_ids = {number: value.id for number, value in values.items()}
+    question_ids = {name: question.id for name, question in questions.items()}
+    first: dict[str, PickRow] = {}
+    for row in chain(found.exposures, found.picks):
+        if row.draw_id:
+            first.setdefault(row.draw_id, row)
+    draws = {name: uuid4() for name in first}
+    insert_rows(
+        Draw,
+        ("id", "participant_id", "kind", "question_id", "source_id", "completed_at"),
+        (
+            (
+                ident,
+                people[first[name].participant],
+                Draw.Kind.PICKS,
+                question_ids.get(first[name].case),
+                name,
+                datetime.fromisoformat(first[name].created_at),
             )
-    Draw.objects.bulk_create(draws.values(), BATCH)
+            for name, ident in draws.items()
+        ),
+    )
     places: Counter[str] = Counter()
-    exposures = []
-    for row in found.exposures:
-        exposures.append(
-            Exposure(
-                draw=draws[row.draw_id],
-                position=places[row.draw_id],
-                value=values[row.value],
-                shown_at=datetime.fromisoformat(row.created_at),
-                source_created_at=row.created_at,
-            )
-        )
+
+    def place(row: PickRow) -> int:
         places[row.draw_id] += 1
-    Exposure.objects.bulk_create(exposures, BATCH)
-    Endorsement.objects.bulk_create(
-        [
-            Endorsement(
-                participant=people[row.participant],
-                value=values[row.value],
-                draw=draws.get(row.draw_id),
-                question=questions.get(row.case),
-                answer=row.answer,
-                source_created_at=row.created_at,
+        return places[row.draw_id] - 1
+
+    insert_rows(
+        Exposure,
+        ("draw_id", "position", "value_id", "shown_at", "source_created_at"),
+        (
+            (
+                draws[row.draw_id],
+                place(row),
+                value_ids[row.value],
+                datetime.fromisoformat(row.created_at),
+                row.created_at,
+            )
+            for row in found.exposures
+        ),
+    )
+    insert_rows(
+        Endorsement,
+        ("participant_id", "value_id", "draw_id", "question_id", "answer", "source_created_at"),
+        (
+            (
+                people[row.participant],
+                value_ids[row.value],
+                draws.get(row.draw_id),
+                question_ids.get(row.case),
+                row.answer,
+                row.created_at,
             )
             for row in found.picks
-        ],
-        BATCH,
+        ),
     )
 
 
-def _store_checks(found: Folder, study: Study, people: dict[str, Participant], cards: dict[int, ValuesCard]) -> None:
+def _store_checks(found: Folder, study: Study, people: dict[str, UUID], cards: dict[int, ValuesCard]) -> None:
     kinds = VerificationAnswer.Kind
     told = [(kinds.SAME_CARD, row) for row in found.same_card] + [(kinds.FAIR_POSITION, row) for row in found.fair]
     VerificationAnswer.objects.bulk_create(
         [
             VerificationAnswer(
                 study=study,
-                participant=people[row.participant],
+                participant_id=people[row.participant],
                 kind=kind,
                 card=None if row.card is None else cards[row.card],
                 source_value_id=str(row.merged),
