@@ -28,6 +28,7 @@ from graphs.algorithms.pruning import RULES, RobustRules, Rules, Verdicts
 from graphs.algorithms.tally import Tallies, Votes, entropy, net_support, order_by, starts_of, tally
 from graphs.counting import Counted, Filters, count_votes, read_filters, votes_since
 from graphs.models import GraphPublication, GraphSnapshot
+from graphs.pins import Pins, pins_now
 
 FORMAT = "folkmoot-graph/1"
 MODES = tuple(RULES)
@@ -67,9 +68,9 @@ def build_graph(
     filters = read_options(study, mode=mode, before=before, context=context, question=question, group=group, seed=seed)
     rules = RULES[mode]
     tell(0, 4, _("Counting votes"))
-    counted = count_votes(study, filters)
-    # The trial's file lists pairs and contexts as they first appear; ours does not depend on who came first.
-    votes = counted.votes if mode == "mge-2023" else _by_pair(counted.votes)
+    pins = pins_now(study)
+    counted = count_votes(study, filters, pins=pins)
+    votes = arranged(counted.votes, mode)
     held = {} if filters.before else holders(study)  # who held what at that moment is not known
     texts = _texts(study, votes, held)
     frame = {
@@ -77,7 +78,7 @@ def build_graph(
         "study": study.slug,
         "is_simulated": study.is_simulated,
         "mode": mode,
-        "rules": rules.stored() | _resampling_rules(rules),
+        "rules": stored_rules(rules),
         "filters": filters.stored(),
         "seed": seed,
     }
@@ -86,9 +87,9 @@ def build_graph(
     inputs_sha256 = sha256_of(frame | inputs)
     if snapshot := GraphSnapshot.objects.filter(study=study, inputs_sha256=inputs_sha256).first():
         return snapshot
-    body = frame | _findings(votes, counted, rules, seed, texts, tell)
+    body = frame | findings(votes, counted, rules, seed, texts, tell)
     tell(4, 4, _("Storing"))
-    return _store(study, frame, body, inputs_sha256, counted.last_vote_id)
+    return _store(study, frame, body, inputs_sha256, counted.last_vote_id, pins)
 
 
 def read_options(study: Study, *, mode: str = "robust", seed: int = 0, **filters: Any) -> Filters:
@@ -104,7 +105,11 @@ def read_options(study: Study, *, mode: str = "robust", seed: int = 0, **filters
     return read_filters(study, **filters)
 
 
-def _by_pair(votes: Votes) -> Votes:
+def arranged(votes: Votes, mode: str) -> Votes:
+    """Return votes in the order in which a mode counts them: the trial's file lists pairs and contexts as they first appear;
+    ours does not depend on who came first."""
+    if mode == "mge-2023":
+        return votes
     return votes.take(order_by(votes.source, votes.target, votes.context, votes.voter))
 
 
@@ -118,8 +123,10 @@ def _fingerprint(votes: Votes) -> str:
     return hashed.hexdigest()
 
 
-def _resampling_rules(rules: Rules) -> dict[str, Any]:
-    return {"resamples": RESAMPLES, "most_to_flip": MOST_TO_FLIP} if isinstance(rules, RobustRules) else {}
+def stored_rules(rules: Rules) -> dict[str, Any]:
+    """Return rules as a body says them, with those of resampling."""
+    resampling_rules = {"resamples": RESAMPLES, "most_to_flip": MOST_TO_FLIP}
+    return rules.stored() | (resampling_rules if isinstance(rules, RobustRules) else {})
 
 
 def _texts(study: Study, votes: Votes, held: Mapping[int, int]) -> dict[int, dict[str, Any]]:
@@ -143,13 +150,13 @@ def _texts(study: Study, votes: Votes, held: Mapping[int, int]) -> dict[int, dic
     return found
 
 
-def _findings(
+def findings(
     votes: Votes,
     counted: Counted,
     rules: Rules,
     seed: int,
     texts: Mapping[int, dict[str, Any]],
-    tell: Progress,
+    tell: Progress = lambda done, total, note: None,
 ) -> dict[str, Any]:
     """Return what a snapshot's body says beside its frame: values, arrows kept and dropped, winners, doubt."""
     judged = _judge(votes, rules)
@@ -281,7 +288,7 @@ def _flip(votes: Votes, rules: Rules, voters: int) -> dict[str, Any]:
 
 
 def _store(
-    study: Study, frame: Mapping[str, Any], body: Mapping[str, Any], inputs_sha256: str, last_vote_id: int
+    study: Study, frame: Mapping[str, Any], body: Mapping[str, Any], inputs_sha256: str, last_vote_id: int, pins: Pins
 ) -> GraphSnapshot:
     """Return the new snapshot, or the equal one that someone else stored at the same moment."""
     for _attempt in range(5):
@@ -297,6 +304,7 @@ def _store(
                     body=canonical_bytes(body).decode(),
                     sha256=sha256_of(body),
                     inputs_sha256=inputs_sha256,
+                    pins=pins.stored(),
                     last_vote_id=last_vote_id,
                     vote_count=body["counts"]["votes"],
                     voter_count=body["counts"]["voters"],
@@ -318,7 +326,7 @@ def publish(snapshot: GraphSnapshot, by: User | None = None) -> GraphPublication
 
 def waiting_votes(snapshot: GraphSnapshot) -> int:
     """Return how many votes came since that the same build would count now."""
-    return votes_since(snapshot.study, snapshot.filters, snapshot.last_vote_id)
+    return votes_since(snapshot.study, snapshot.filters, snapshot.last_vote_id, snapshot.pins)
 
 
 def body_of(snapshot: GraphSnapshot) -> dict[str, Any]:

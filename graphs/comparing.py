@@ -7,6 +7,7 @@ from elicitation.groups import SMALLEST_CELL
 from graphs.algorithms.ranking import PLACES
 from graphs.building import body_of
 from graphs.models import GraphSnapshot
+from graphs.pins import merged_between, pins_of
 
 NOT_JUDGED = "not judged"
 NO_ARROW = "in no arrow that holds"
@@ -18,7 +19,8 @@ Body = dict[str, Any]
 def differences(older: GraphSnapshot, newer: GraphSnapshot) -> dict[str, Any]:
     """Return what changed between two snapshots of a study, as `compare` finds and `tell` says it."""
     was, now = body_of(older), body_of(newer)
-    return {"from": older.number, "to": newer.number} | tell(compare(was, now), was, now)
+    merged = merged_between(newer.study, *(pins_of(newer.study, snapshot.pins) for snapshot in (older, newer)))
+    return {"from": older.number, "to": newer.number} | tell(compare(was, now, merged), was, now)
 
 
 def compare(older: Body, newer: Body, merged: Mapping[int, int] | None = None) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import chain
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.core.exceptions import ValidationError
@@ -12,10 +12,10 @@ from django.db.models import Case, IntegerField, QuerySet, When
 from django.utils.translation import gettext as _
 
 from core.text import near
-from elicitation.deduplication import projection
 from elicitation.groups import SMALLEST_CELL, members
 from elicitation.models import CanonicalValue, Context, Participant, Question, Study, WisdomVote
 from graphs.algorithms.tally import ANSWERS, Votes, order_by, starts_of
+from graphs.pins import Pins, pins_now, pins_of, projection_in
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,22 @@ class Counted(NamedTuple):
 
 
 def read_filters(
-    study: Study, *, before: str | None = None, context: str = "", question: str = "", group: str = ""
+    study: Study,
+    *,
+    before: str | None = None,
+    context: str = "",
+    question: str = "",
+    group: str = "",
+    pins: Pins | None = None,
 ) -> Filters:
-    """Return checked filters. `before` is an ISO time with its zone, `context` a context's text, `question` a
-    question's id or number, `group` "key=value" of the demographics. Raises ValidationError that names the option."""
+    """Return checked filters. `before` is an ISO time with its zone, `context` a context's text (as it was when `pins` were
+    taken), `question` a question's id or number, `group` "key=value" of the demographics. Raises ValidationError that names
+    the option."""
     if group:
         _numbers_of(study, group)
     return Filters(
         before=_moment(before) if before else None,
-        context=_context(study, context) if context else None,
+        context=_context(study, context, pins) if context else None,
         question=_question(study, question) if question else None,
         group=group,
     )
@@ -72,8 +79,9 @@ def _moment(text: str) -> datetime:
         raise ValidationError({"before": _("%r is no ISO time such as 2023-10-18T00:00:00Z.") % text}) from None
 
 
-def _context(study: Study, text: str) -> Context:
-    contexts = {context.text: context for context in study.contexts.all()}
+def _context(study: Study, text: str, pins: Pins | None) -> Context:
+    texts = pins.contexts if pins else {}
+    contexts = {texts.get(context.number, context.text): context for context in study.contexts.all()}
     if text not in contexts:
         told = {"text": text, "known": "; ".join(contexts) or _("none")}
         if hint := near(text, contexts):
@@ -94,14 +102,15 @@ def _question(study: Study, name: str) -> Question:
     raise ValidationError({"question": _("There is no question %(name)r. There are: %(known)s.") % told})
 
 
-def count_votes(study: Study, filters: Filters) -> Counted:
+def count_votes(study: Study, filters: Filters, *, pins: Pins | None = None, until: int | None = None) -> Counted:
     """Return the votes that the filters let through, values by their numbers and people by theirs.
 
     A vote on an archived value, and one that a merge turned into a comparison of a value with itself, is left out and
-    counted. With a group, whatever could tell about fewer than five people is left out too (`_safe_cells`).
+    counted. `pins` and `until`, the last vote that there was, are those of a moment in the past; without them it is now.
+    With a group, whatever could tell about fewer than five people is left out too (`_safe_cells`).
     Raises ValidationError if no vote is left, or if the group or the rest is of fewer than five people.
     """
-    found = _projected(study, _standing(study, filters))
+    found = _projected(study, _standing(study, filters, until=until), pins or pins_now(study))
     votes, withheld = found.votes, 0
     if filters.group:
         rows, withheld = _safe_cells(votes, _numbers_of(study, filters.group))
@@ -111,12 +120,15 @@ def count_votes(study: Study, filters: Filters) -> Counted:
     return Counted(votes, found.last_id, found.archived, found.merged, withheld)
 
 
-def votes_behind(study: Study, stored: Mapping[str, str], last_vote_id: int) -> tuple[np.ndarray, Votes]:
-    """Return the ids and the votes of a count with these stored filters up to that vote: those of them that are still
+def votes_behind(
+    study: Study, stored: Mapping[str, Any], last_vote_id: int, pinned: Mapping[str, Any] | None = None
+) -> tuple[np.ndarray, Votes]:
+    """Return the ids and the votes of a count with these stored filters and pins up to that vote: those of them that are still
     there, whatever people answered since. Empty if what the filters name is gone."""
     try:
-        filters = read_filters(study, **stored)
-        found = _projected(study, _standing(study, filters, until=last_vote_id))
+        pins = pins_of(study, pinned)
+        filters = read_filters(study, pins=pins, **stored)
+        found = _projected(study, _standing(study, filters, until=last_vote_id), pins)
         rows = np.arange(len(found.votes))
         if filters.group:
             rows = _safe_cells(found.votes, _numbers_of(study, filters.group))[0]
@@ -125,13 +137,15 @@ def votes_behind(study: Study, stored: Mapping[str, str], last_vote_id: int) -> 
     return found.ids[rows], found.votes.take(rows)
 
 
-def votes_since(study: Study, stored: Mapping[str, str], last_vote_id: int) -> int:
+def votes_since(
+    study: Study, stored: Mapping[str, Any], last_vote_id: int, pinned: Mapping[str, Any] | None = None
+) -> int:
     """Return how many votes that these stored filters let through came after that vote. None is told of a group, where one
     more vote might tell of a person."""
     if stored.get("group"):
         return 0
     try:
-        filters = read_filters(study, **stored)
+        filters = read_filters(study, pins=pins_of(study, pinned), **stored)
     except ValidationError:
         return 0
     return _standing(study, filters).filter(id__gt=last_vote_id).distinct().count()
@@ -147,16 +161,17 @@ class _Projected(NamedTuple):
     merged: int
 
 
-def _projected(study: Study, votes: QuerySet[WisdomVote]) -> _Projected:
+def _projected(study: Study, votes: QuerySet[WisdomVote], pins: Pins) -> _Projected:
     values = CanonicalValue.objects.filter(study=study)
-    target = projection(study)
+    target = projection_in(study, pins.run)
     numbers = dict(values.values_list("id", "number"))
-    archived_ids = list(values.filter(is_archived=True).values_list("id", flat=True))
+    archived_ids = [value for value, number in numbers.items() if number in pins.archived]
     ids, voter, source, goal, context, answer = _columns(votes)
     source, goal = _looked_up(source, target), _looked_up(goal, target)
     archived = np.isin(source, archived_ids) | np.isin(goal, archived_ids)
     merged = (source == goal) & ~archived
-    contexts = sorted(study.contexts.values_list("text", "id"))
+    named = study.contexts.values_list("number", "text", "id")
+    contexts = sorted((pins.contexts.get(number, text), context_id) for number, text, context_id in named)
     places = {context_id: place for place, (_text, context_id) in enumerate(contexts)}
     found = Votes(
         voter=voter.astype(np.int32),
@@ -197,7 +212,9 @@ def _standing(study: Study, filters: Filters, *, until: int | None = None) -> Qu
     if until is not None:
         votes = votes.filter(id__lte=until)
     if filters.before:
-        votes = votes.filter(voted_at__lt=filters.before).exclude(superseded_by__voted_at__lt=filters.before)
+        newer = {} if until is None else {"superseded_by__id__lte": until}
+        votes = votes.filter(voted_at__lt=filters.before)
+        votes = votes.exclude(superseded_by__voted_at__lt=filters.before, **newer)
     elif until is not None:
         votes = votes.exclude(superseded_by__id__lte=until)
     else:

@@ -38,6 +38,7 @@ class GraphSnapshot(models.Model):
     body = models.TextField()
     sha256 = models.CharField(max_length=64)
     inputs_sha256 = models.CharField(max_length=64)
+    pins = models.JSONField(null=True, editable=False, help_text="graphs.pins: what counting read beside the votes")
     last_vote_id = models.BigIntegerField(default=0, help_text="Votes after this one wait for the next snapshot")
     vote_count = models.PositiveIntegerField()
     voter_count = models.PositiveIntegerField()
@@ -57,7 +58,7 @@ class GraphSnapshot(models.Model):
 
     def votes(self) -> tuple[np.ndarray, Votes]:
         """Return the ids of the votes that the snapshot counted and that are still there, and those votes."""
-        return votes_behind(self.study, self.filters, self.last_vote_id)
+        return votes_behind(self.study, self.filters, self.last_vote_id, self.pins)
 
 
 class GraphPublication(models.Model):

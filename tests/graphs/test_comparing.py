@@ -2,7 +2,11 @@ from typing import Any
 
 import pytest
 
-from graphs.comparing import compare, tell
+from elicitation import deduplication
+from elicitation.models import CanonicalValue, Study
+from graphs.building import build_graph
+from graphs.comparing import compare, differences, tell
+from tests.graphs.conftest import crowd_of
 
 TOO_FEW = "fewer than 5 people decided"
 
@@ -202,3 +206,15 @@ def test_changes_are_told_with_the_titles_of_values() -> None:
     assert told["because"]["merged"] == [
         {"value": {"number": 1, "title": "Value 1"}, "into": {"number": 3, "title": "Value 3"}}
     ]
+
+
+@pytest.mark.django_db
+def test_between_two_snapshots_a_merge_is_the_reason(study: Study, values: list[CanonicalValue]) -> None:
+    crowd_of(9, values[0], values[1])
+    crowd_of(9, values[0], values[2])
+    older = build_graph(study)
+    deduplication.merge(study, values[1:])
+    told = differences(older, build_graph(study))
+    assert [(row["to"]["number"], row["reason"]) for row in told["lost"]] == [(3, "counts as value 2")]
+    assert [(m["value"]["number"], m["into"]["number"]) for m in told["because"]["merged"]] == [(3, 2)]
+    assert [(value["number"], value["reason"]) for value in told["values_lost"]] == [(3, "counts as value 2")]

@@ -145,8 +145,9 @@ def test_an_option_that_is_not_there_is_named_with_what_is(
     participant: Participant, option: str, given: str, told: str
 ) -> None:
     Participant.objects.filter(id=participant.id).update(demographics={"age": "old"})
+    options: dict[str, Any] = {option: given}
     with pytest.raises(ValidationError) as caught:
-        read_filters(participant.study, **{option: given})
+        read_filters(participant.study, **options)
     assert list(caught.value.message_dict) == [option]
     assert told in caught.value.message_dict[option][0]
 
