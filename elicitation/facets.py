@@ -39,25 +39,20 @@ Row = TypeVar("Row", bound=AboutValue)
 
 def counted(model: type[Row], study: Study) -> dict[int, list[Row]]:
     """Return the confirmed rows of a study by the number of the value that they count for now."""
+    merged, numbers = projection(study), dict(study.values.values_list("id", "number"))
+    rows = model._default_manager.filter(study=study, value__is_archived=False, state=AboutValue.State.CONFIRMED)
     found: dict[int, list[Row]] = {}
-    for row, number in _placed(model, study):
-        if row.state == AboutValue.State.CONFIRMED:
-            found.setdefault(number, []).append(row)
+    for row in rows.order_by("number"):
+        found.setdefault(numbers[merged.get(row.value_id, row.value_id)], []).append(row)
     return found
 
 
 def about(model: type[Row], value: CanonicalValue) -> list[Row]:
     """Return all rows about a value, also of values that count as it, those that wait for a decision first."""
-    order = list(AboutValue.State.values)
-    rows = [row for row, number in _placed(model, value.study) if number == value.number]
-    return sorted(rows, key=lambda row: order.index(row.state))
-
-
-def _placed(model: type[Row], study: Study) -> list[tuple[Row, int]]:
-    """Return the rows of a study that are not about an archived value, each with the number of the value it counts for."""
-    merged, numbers = projection(study), dict(study.values.values_list("id", "number"))
-    rows = model._default_manager.filter(study=study, value__is_archived=False).order_by("number")
-    return [(row, numbers[merged.get(row.value_id, row.value_id)]) for row in rows]
+    merged, order = projection(value.study), list(AboutValue.State.values)
+    ids = [source for source, target in merged.items() if target == value.id]
+    rows = model._default_manager.filter(value_id__in=[*ids, *([] if value.id in merged else [value.id])])
+    return sorted(rows.order_by("number"), key=lambda row: order.index(row.state))
 
 
 def item_of(row: Consideration) -> Item:

@@ -118,6 +118,7 @@ class ReportView(DeskPage):
             "figures": f"dashboard/reports/{report.kind}.html",
             "kind": kinds()[report.kind],
             "result": result,
+            "titles": dict(report.study.values.values_list("number", "title")) if report.study else {},
             "pairs": sorted(pairs, key=lambda pair: -pair["agreement"]["n"])[:MOST_PAIRS],
             "more_pairs": max(0, len(pairs) - MOST_PAIRS),
             "few_pairs": len(result.get("pairs", [])) - len(pairs),

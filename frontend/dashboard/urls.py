@@ -1,6 +1,6 @@
 from django.urls import path
 
-from frontend.dashboard import constitutions, material, results, snapshots, studies, tools
+from frontend.dashboard import constitutions, facets, material, results, snapshots, studies, tools
 
 app_name = "dashboard"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("studies/<slug:slug>/interviews/", material.InterviewsView.as_view(), name="interviews"),
     path("studies/<slug:slug>/interviews/<uuid:interview>/", material.InterviewView.as_view(), name="interview"),
     path("studies/<slug:slug>/values/", material.ValuesView.as_view(), name="values"),
+    path("studies/<slug:slug>/values/<int:number>/", facets.ValueView.as_view(), name="value"),
     path("studies/<slug:slug>/stories/", material.StoriesView.as_view(), name="stories"),
     path("studies/<slug:slug>/votes/", material.VotesView.as_view(), name="votes"),
     path("studies/<slug:slug>/graph/", results.GraphView.as_view(), name="graph"),

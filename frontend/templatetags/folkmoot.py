@@ -16,7 +16,9 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
 
+from elicitation.algorithms.norms import LABELS
 from frontend.icons import ICONS
+from frontend.norm_words import label_of, title_of
 
 register = template.Library()
 
@@ -163,6 +165,18 @@ _TAGS = {"p", "br", "em", "strong", "ul", "ol", "li", "blockquote", "code"}
 def markdown(text: str) -> SafeString:
     """Show a model's or a study's text: paragraphs, lists and emphasis; no links, images or HTML, whatever it says."""
     return mark_safe(nh3.clean(_markdown.render(str(text)), tags=_TAGS, attributes={}))  # noqa: S308
+
+
+@register.filter
+def norm_title(name: str) -> str:
+    """Say what a dimension of norms is called."""
+    return str(title_of(name))
+
+
+@register.filter
+def norm_label(choice: str, name: str) -> str:
+    """Say what a label of norms in this dimension is called."""
+    return str(label_of(name, choice, LABELS[name].choices))
 
 
 @register.filter

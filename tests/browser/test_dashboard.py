@@ -10,10 +10,12 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from core import jobs
 from core.models import Job, User
-from elicitation import comparisons, interviews
+from elicitation import comparisons, facets, interviews
 from elicitation.models import Context, Dataset, Study, StudyMembership, WisdomVote
 from frontend.accounts import first_sign_in_code
 from graphs import building
+from reports.models import Report
+from reports.running import run_report
 from tests.browser import walk
 from tests.browser.conftest import PHONE
 from tests.people import card_of, join, make_study, story_between, value_in
@@ -51,6 +53,21 @@ def moot(ada: User) -> Study:
     dataset = comparisons.dataset_of(study)
     comparisons.add_comparison(dataset, prompt="Q", text_a="Maybe?", text_b="Always.")
     building.publish(building.build_graph(study))
+    for text, type, opposes in (("Right to decide for oneself", "right", 0.0), ("Duty to warn", "duty", 1.0)):
+        facets.add_consideration(safe, type=type, text=text, relevance=0.8, supports=1 - opposes, opposes=opposes,
+                                 either=0.0, explanation="It is asked whenever someone may come to harm.")  # fmt: skip
+    facets.decide(facets.add_consideration(safe, type="value", text="Freedom", relevance=0.5, supports=0.1, opposes=0.7,
+                                           either=0.2), "proposed", None)  # fmt: skip
+    for verb, judgement in (("asking kindly", 2), ("shouting rudely", -2)):
+        for thing in ("neighbours", "children", "strangers", "parents", "teachers", "drivers"):
+            facets.add_norm(free, rule=f"It says something, {verb} at {thing}.", labels={
+                "action": f"{verb} {thing}", "judgement": judgement, "agreement": 3, "foundation": ["care-harm"],
+                "legal": "legal"})  # fmt: skip
+    facets.add_norm(
+        safe, rule="It's good to warn a driver.", labels={"judgement": 1, "agreement": 1, "action": "warning"}
+    )
+    for kind in ("norms", "moral_axis"):
+        run_report(kind, study=study)
     pairs = Dataset.objects.create(slug="pairs", title="Pairs", owner=ada)
     comparisons.add_comparison(pairs, prompt="Q", text_a="Maybe?", text_b="Always.")
     return study
@@ -97,6 +114,7 @@ def test_a_study_is_set_up_tried_and_opened_from_the_first_account_on(
 ADDRESSES = {
     "studies": "/studies/", "new": "/studies/new/?template=town", "study": "/studies/moot/",
     "edit": "/studies/moot/edit/", "interviews": "/studies/moot/interviews/", "values": "/studies/moot/values/",
+    "value": "/studies/moot/values/1/",
     "stories": "/studies/moot/stories/", "votes": "/studies/moot/votes/", "graph": "/studies/moot/graph/",
     "constitution": "/studies/moot/constitution/", "datasets": "/datasets/", "dataset": "/datasets/pairs/", "arrow": "/studies/moot/graph/?arrow=1-3", "reports": "/reports/", "jobs": "/jobs/",
     "developers": "/developers/", "account": "/account/", "public-graph": "/g/moot/", "home": "/",
@@ -113,6 +131,13 @@ def test_every_page_fits_its_screen_and_has_no_serious_fault_of_access(
         answer = page.goto(address)
         assert answer is not None and answer.status == 200
         look(page, f"dashboard-{name}-{width}")
+    for report in Report.objects.all():
+        page.goto(f"/reports/{report.id}/")
+        look(page, f"dashboard-report-{report.kind}-{width}")
+    page.goto(ADDRESSES["value"])
+    page.get_by_text("Add a norm").click()
+    page.get_by_text("Add a value, right or duty").click()
+    look(page, f"dashboard-value-forms-{width}")
     page.goto(ADDRESSES["interviews"])
     page.get_by_role("link", name="P-12").click()
     look(page, f"dashboard-interview-{width}")
