@@ -23,11 +23,10 @@ WIDE = 1.96  # deviations on either side, for 95 %
 
 
 class Axis(NamedTuple):
-    """A direction (a unit vector), where along it the middle between approved and rejected lies and how far from there each of
-    the two lies on average, and the share of the actions' variance along it."""
+    """A direction (a unit vector), half the way along it from the rejected to the approved on average, and the share of the
+    actions' variance along it."""
 
     direction: np.ndarray
-    middle: float
     reach: float
     share: float
 
@@ -72,7 +71,7 @@ def fit_axis(vectors: np.ndarray, approved: np.ndarray) -> Axis:
     good, bad = (float((vectors[side] @ direction).mean()) for side in (approved, ~approved))
     if good < bad:
         direction, good, bad = -direction, -good, -bad
-    return Axis(direction, (good + bad) / 2, max((good - bad) / 2, 1e-12), share)
+    return Axis(direction, max((good - bad) / 2, 1e-12), share)
 
 
 def _first_component(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
@@ -84,8 +83,12 @@ def _first_component(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray, float
 
 
 def places(axis: Axis, vectors: np.ndarray) -> np.ndarray:
-    """Return where texts fall on an axis: at 1 lie the approved on average, at −1 the rejected, at 0 the middle of both."""
-    found: np.ndarray = (vectors @ axis.direction - axis.middle) / axis.reach
+    """Return where texts fall along an axis, from the average of these texts; from rejected to approved actions is 2.
+
+    Not from the middle of the actions: texts of another kind lie to one side of it as a whole, for words that they lack.
+    """
+    along = vectors @ axis.direction
+    found: np.ndarray = (along - along.mean()) / axis.reach
     return found
 
 

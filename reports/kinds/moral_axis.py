@@ -70,16 +70,20 @@ def moral_axis(study: Study, parameters: Parameters) -> dict[str, Any]:
     vectors = _vectors([*first.texts, *second.texts, *map(text_of, values)], parameters.seed)
     ours, theirs, others = np.split(vectors, np.cumsum([len(first.texts), len(second.texts)]))
     told = {"source": "parameters" if given.approved else "norms", **_tested(first, ours, parameters.seed)}
+    words = np.array(words_shared([text_of(value) for value in values], first.texts))
     placed: list[dict[str, Any]] = []
-    if told["has_axis"] and values:
-        rng = np.random.default_rng([parameters.seed, 1])
+    if told["has_axis"] and (words > 0).any():
+        rng, others = np.random.default_rng([parameters.seed, 1]), others[words > 0]
         where = places(fit_axis(ours, first.marks), others)
         around = intervals(ours, first.marks, others, rng=rng)
-        words = words_shared([text_of(value) for value in values], first.texts)
         placed = [
-            {"number": value.number, "words": shared, "place": float(place), "interval": [float(low), float(high)]}
-            for value, shared, place, (low, high) in zip(values, words, where, around, strict=True)
-            if shared
+            {
+                "number": values[n].number,
+                "words": int(words[n]),
+                "place": float(place),
+                "interval": [float(low), float(high)],
+            }
+            for n, place, (low, high) in zip(np.flatnonzero(words), where, around, strict=True)
         ]
     other = None
     if second.approved:

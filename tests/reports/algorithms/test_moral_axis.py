@@ -39,6 +39,12 @@ def test_a_planted_direction_is_found_with_the_approved_on_its_positive_side(dir
     assert places(axis, vectors)[~approved].mean() == pytest.approx(-1)
 
 
+def test_what_all_texts_have_in_common_moves_none_of_them(direction: np.ndarray) -> None:
+    axis = fit_axis(*planted(direction)[:2])
+    texts = np.outer([0.5, -0.5, 0.0], direction)
+    assert places(axis, texts + 7) == pytest.approx(places(axis, texts))
+
+
 def test_turning_the_labels_round_turns_the_axis_round(direction: np.ndarray) -> None:
     vectors, approved, _along = planted(direction)
     assert angle(fit_axis(vectors, approved), fit_axis(vectors, ~approved)) == pytest.approx(180, abs=0.01)
@@ -80,11 +86,12 @@ def test_two_halves_of_one_group_are_no_further_apart_than_chance(direction: np.
 
 def test_the_interval_of_a_place_holds_it_and_is_wider_for_fewer_actions(direction: np.ndarray) -> None:
     widths = []
+    texts = np.outer([0.5, -0.5, 0.0], direction)
     for n in (20, 200):
         vectors, approved, _along = planted(direction, n=n)
-        [(low, high)] = intervals(vectors, approved, 0.5 * direction[None], rng=np.random.default_rng(0), resamples=200)
+        low, high = intervals(vectors, approved, texts, rng=np.random.default_rng(0), resamples=100)[0]
         widths.append(high - low)
-        assert low < places(fit_axis(vectors, approved), 0.5 * direction[None])[0] < high
+        assert 0 < low < places(fit_axis(vectors, approved), texts)[0] < high
     assert widths[0] > widths[1]
 
 
