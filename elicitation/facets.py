@@ -5,14 +5,12 @@ nothing here and is told nothing. A merged value's rows count with the value tha
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
-from django.http import Http404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -34,6 +32,7 @@ MOST_PROPOSED = 6  # of each type
 # Whom a rule is about, whether it happens, and whether the row is any good is for readers of a situation to say.
 ASKED = ("agreement", "category", "foundation", "agency", "judgement", "action_agreement", "legal", "pressure")
 
+KINDS: dict[str, type[AboutValue]] = {"consideration": Consideration, "norm": Norm}
 Row = TypeVar("Row", bound=AboutValue)
 
 
@@ -47,12 +46,13 @@ def counted(model: type[Row], study: Study) -> dict[int, list[Row]]:
     return found
 
 
-def about(model: type[Row], value: CanonicalValue) -> list[Row]:
-    """Return all rows about a value, also of values that count as it, those that wait for a decision first."""
-    merged, order = projection(value.study), list(AboutValue.State.values)
+def about(model: type[Row], value: CanonicalValue) -> QuerySet[Row]:
+    """Return all rows about a value, also those of values that count as it."""
+    merged = projection(value.study)
     ids = [source for source, target in merged.items() if target == value.id]
-    rows = model._default_manager.filter(value_id__in=[*ids, *([] if value.id in merged else [value.id])])
-    return sorted(rows.order_by("number"), key=lambda row: order.index(row.state))
+    return model._default_manager.filter(value_id__in=ids if value.id in merged else [*ids, value.id]).order_by(
+        "number"
+    )
 
 
 def item_of(row: Consideration) -> Item:
@@ -76,7 +76,10 @@ def add_consideration(
     explanation: str = "",
     by: User | None = None,
 ) -> Consideration:
-    """Add a value, right or duty that a facilitator wrote; it counts at once. Raises ValidationError that names the field."""
+    """Add a value, right or duty that a facilitator wrote, or replace what is there in the same words; it counts at once.
+
+    Raises ValidationError that names the field.
+    """
     if type not in Consideration.Type.values:
         raise ValidationError({"type": _("Choose one of: %s.") % ", ".join(Consideration.Type.values)})
     text = clean_text(text, field="text", most=200, required=True).strip()
@@ -89,11 +92,10 @@ def add_consideration(
         raise ValidationError({"supports": _("Supports, opposes and either must sum to 1.")})
     with transaction.atomic():
         lock(value.study)
-        if any((row.type, row.text.casefold()) == (type, text.casefold()) for row in about(Consideration, value)):
-            raise ValidationError({"text": _("This is there already.")})
-        return Consideration.objects.create(
-            **_new(value, Consideration, by), type=type, text=text, explanation=explanation, **shares
-        )
+        rows = about(Consideration, value).filter(type=type)
+        row = next((row for row in rows if row.text.casefold() == text.casefold()), None)
+        row = row or Consideration(type=type, **_placed(value, Consideration))
+        return _written(row, by, text=text, explanation=explanation, **shares)
 
 
 def add_norm(value: CanonicalValue, *, rule: str = "", labels: Mapping[str, Any], by: User | None = None) -> Norm:
@@ -105,7 +107,7 @@ def add_norm(value: CanonicalValue, *, rule: str = "", labels: Mapping[str, Any]
         raise ValidationError({"labels": _("Choose one label at least.")})
     with transaction.atomic():
         lock(value.study)
-        return Norm.objects.create(**_new(value, Norm, by), rule=rule, labels=whole)
+        return _written(Norm(**_placed(value, Norm)), by, rule=rule, labels=whole)
 
 
 def clean_labels(labels: Mapping[str, Any]) -> labels_of.Labels:
@@ -120,26 +122,17 @@ def clean_labels(labels: Mapping[str, Any]) -> labels_of.Labels:
     return whole
 
 
-def _new(value: CanonicalValue, model: type[AboutValue], by: User | None) -> dict[str, Any]:
-    """Return the fields of a row that a person adds."""
-    return {
-        "study": value.study,
-        "value": value,
-        "number": next_number(model, study=value.study),
-        "origin": AboutValue.Origin.PERSON,
-        "state": AboutValue.State.CONFIRMED,
-        "decided_by": by,
-        "decided_at": timezone.now(),
-    }
+def _placed(value: CanonicalValue, model: type[AboutValue]) -> dict[str, Any]:
+    return {"study": value.study, "value": value, "number": next_number(model, study=value.study)}
 
 
-def row_of(value: CanonicalValue, kind: str, number: int) -> AboutValue:
-    """Return the consideration or norm with this number about a value. Raises Http404 if there is none."""
-    rows = about(Norm, value) if kind == "norm" else about(Consideration, value)
-    for row in rows:
-        if row.number == number:
-            return row
-    raise Http404
+def _written(row: Row, by: User | None, **fields: Any) -> Row:
+    """Store a row with what a person wrote in it."""
+    decided = {"origin": AboutValue.Origin.PERSON, "state": AboutValue.State.CONFIRMED, "decided_by": by}
+    for name, value in (fields | decided | {"decided_at": timezone.now(), "llm_call": None}).items():
+        setattr(row, name, value)
+    row.save()
+    return row
 
 
 def decide(row: AboutValue, state: str, by: User | None) -> bool:
@@ -258,20 +251,14 @@ def _store(value: CanonicalValue, answer: Any, call: Any) -> bool:
             return False
         known = [(row.type, row.text) for row in about(Consideration, value)]
         fresh = kept((p.item(type) for (type, text), p in told.items() if text), known=known)
-        shared: Callable[..., dict[str, Any]] = partial(
-            dict, study=value.study, value=value, origin=AboutValue.Origin.MODEL, llm_call=call
-        )
-        first = next_number(Consideration, study=value.study)
-        Consideration.objects.bulk_create(
-            Consideration(
-                **shared(number=number, type=item.type, text=item.text, relevance=item.relevance),
+        origin: dict[str, Any] = {"origin": AboutValue.Origin.MODEL, "llm_call": call}
+        for item in fresh:
+            Consideration.objects.create(
+                **_placed(value, Consideration), **origin, type=item.type, text=item.text, relevance=item.relevance,
                 **dict(zip(("supports", "opposes", "either"), item.valence, strict=True)),
                 explanation=told[item.type, item.text].explanation.strip(),
-            )
-            for number, item in enumerate(fresh, start=first)
-        )
+            )  # fmt: skip
         norm = answer.norm.model_dump()
         rule = norm.pop("rule").strip()
-        number = next_number(Norm, study=value.study)
-        Norm.objects.create(**shared(number=number), rule=rule, labels=labels_of.checked(norm))
+        Norm.objects.create(**_placed(value, Norm), **origin, rule=rule, labels=labels_of.checked(norm))
     return True

@@ -56,7 +56,8 @@ def import_norms(path: Path, study: Study, *, makes_values: bool = False) -> Imp
         titles = _titles(study)
         made = _make_values(study, dict.fromkeys(_unknown(rows, titles) if makes_values else ()))
         titles |= {rule: [number] for rule, number in made.items()}
-        placed = [(_value_of(row, titles), row) for row in rows]
+        numbers = {number for of_title in titles.values() for number in of_title}
+        placed = [(_value_of(row, titles, numbers), row) for row in rows]
         errors.stop_if_any()
         there = Counter((norm.value.number, _key(_rule_of(norm), norm.labels, norm.source)) for norm in _all(study))
         fresh = []
@@ -112,12 +113,12 @@ def _unknown(rows: Iterable[NormRow], titles: Collection[str]) -> Iterator[str]:
     return (rule for row, rule, _labels, _source in rows if not row.fields.get(VALUE) and rule not in titles)
 
 
-def _value_of(named: NormRow, titles: Mapping[str, list[int]]) -> int:
+def _value_of(named: NormRow, titles: Mapping[str, list[int]], numbers: Collection[int]) -> int:
     """Return the number of a row's value, or tell what is wrong and return 0."""
     row, same = named.row, titles.get(named.rule, [])
     if row.fields.get(VALUE):
         number = row.number(VALUE)
-        row.known(VALUE, number, {n for numbers in titles.values() for n in numbers}, "value")
+        row.known(VALUE, number, numbers, "value")
         return number or 0
     if len(same) > 1:
         row.wrong(RULE, f"is the title of values {', '.join(map(str, same))}; put a number in a column {VALUE}")

@@ -83,7 +83,7 @@ class _OneOfTwo(serializers.Serializer[Any]):
 
 
 class NewFacetSerializer(_OneOfTwo):
-    """One of the two, to be added. It counts at once."""
+    """One of the two, to be added. It counts at once; a consideration that is there in the same words is replaced."""
 
     consideration = ConsiderationSerializer(required=False)
     norm = NormSerializer(required=False)
@@ -127,7 +127,9 @@ class FacetsView(APIView):
         asked = dict(serializer.validated_data)
         state = asked.pop("state")
         [(kind, row)] = asked.items()
-        facets.decide(facets.row_of(value, kind, row), state, caller_of(request).user)
+        facets.decide(
+            get_object_or_404(facets.about(facets.KINDS[kind], value), number=row), state, caller_of(request).user
+        )
         return Response(_told(value))
 
 

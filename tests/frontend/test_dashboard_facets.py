@@ -85,7 +85,38 @@ def test_a_proposal_is_confirmed_rejected_and_looked_at_again(desk: Client, valu
     assert "1 rejected" in page(desk, value) and "Look at it again" in page(desk, value)
 
 
-@pytest.mark.parametrize("which", ["consideration-1", "norm-1", "norm-x", "norm-" + "9" * 50, "", "vote-1"])
+def test_a_row_is_changed_in_place_and_keeps_what_the_form_can_not_say(desk: Client, value: CanonicalValue) -> None:
+    shares = {"supports": 0.6, "opposes": 0.3, "either": 0.1}
+    row = facets.add_consideration(value, type="duty", text="Duty to warn", relevance=0.5, **shares)
+    shown = desk.get(f"{address(value)}?change=consideration-1").content.decode()
+    for part in ('value="consideration-1"', 'value="Duty to warn"', '"duty" selected', '"keep" selected', 'value="50"'):
+        assert part in shown
+    typed = ONE | {"type": "duty", "text": "Duty to warn", "way": "keep", "relevance": "90"}
+    do(desk, value, **typed, instead_of="consideration-1")
+    row.refresh_from_db()
+    assert (row.relevance, row.supports, row.state, Consideration.objects.count()) == (0.9, 0.6, "confirmed", 1)
+
+
+def test_a_changed_norm_takes_the_place_of_the_old_one(desk: Client, value: CanonicalValue) -> None:
+    old = facets.add_norm(
+        value, rule="Warn.", labels={"foundation": ["care-harm"], "judgement": 1, "targets": "char-0"}
+    )
+    shown = desk.get(f"{address(value)}?change=norm-1").content.decode()
+    for part in (
+        'value="norm-1"',
+        'value="Warn."',
+        '"care-harm" checked',
+        'value="1" selected',
+        'name="action" maxlength="300" value=""',
+    ):
+        assert part in shown
+    do(desk, value, act="norm", instead_of="norm-1", rule="Warn.", foundation="care-harm", judgement="2")
+    old.refresh_from_db()
+    assert old.state == "rejected"
+    assert Norm.objects.get(state="confirmed").labels == old.labels | {"judgement": 2}
+
+
+@pytest.mark.parametrize("which", ["consideration-1", "norm-1", "norm-²", "norm-" + "9" * 50, "", "vote-1"])
 def test_rows_of_other_values_are_not_there(desk: Client, study: Study, value: CanonicalValue, which: str) -> None:
     do(desk, value_in(study, title="Patience"), **ONE)
     assert do(desk, value, act=f"reject:{which}").status_code == 404
