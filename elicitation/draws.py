@@ -3,6 +3,7 @@
 Stored are also the rule, the seed and what the draw stood on, so that it can be made again from the stored votes (`replay`).
 """
 
+import hashlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,9 +11,8 @@ from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from core.canonical import sha256_of
 from elicitation.algorithms.selection import RULE, Chosen, DrawRule, choose_stories
-from elicitation.models import DeduplicationRun, Draw, DrawItem, Participant, StoryPool, UpgradeStory, WisdomVote
+from elicitation.models import DeduplicationRun, Draw, DrawItem, Participant, StoryPool, UpgradeStory
 from elicitation.participation import hold
 from elicitation.story_options import Moment, Options, count_votes, moment_now, newest_counts, options_of
 from elicitation.study_settings import settings_of
@@ -78,8 +78,8 @@ def draw_stories(participant: Participant) -> Draw:
 def _fill(draw: Draw, choice: Choice) -> None:
     study = draw.participant.study
     numbers = choice.options.in_use
-    pool = {"study": study, "sha256": sha256_of(numbers)}
-    draw.pool, _made = StoryPool.objects.get_or_create(**pool, defaults={"numbers": numbers})
+    pool = {"study": study, "sha256": hashlib.sha256(np.array(numbers, dtype="<i8").tobytes()).hexdigest()}
+    draw.pool, _made = StoryPool.objects.defer("numbers").get_or_create(**pool, defaults={"numbers": numbers})
     draw.rule, draw.basis = choice.rule, choice.basis
     draw.save(update_fields=["pool", "rule", "basis"])
     keys = [chosen.key for chosen in choice.chosen]
@@ -131,14 +131,16 @@ def replay(draw: Draw) -> list[tuple[int, bool, str]]:
     digest = stood.pop("options_sha256")
     moment = Moment(**stood)
     study = draw.participant.study
-    if moment.votes != WisdomVote.objects.filter(study=study, id__lte=moment.last_vote).count():
-        raise CannotReplay(_("Votes that it stood on were taken back since."))
     if moment.run and not DeduplicationRun.objects.filter(study=study, number=moment.run).exists():
         raise CannotReplay(_("The grouping of values that it stood on is gone."))
     counts = count_votes(study, moment.last_vote)
     options = options_of(draw.participant, draw.question_id, moment, counts, draw.pool.numbers)
     if options.stories.sha256 != digest:
-        raise CannotReplay(_("Someone whose stories were open took part back, or a context moved to another question."))
+        if counts.withdrawals > moment.withdrawals:
+            raise CannotReplay(_("Someone took back answers that it stood on."))
+        raise CannotReplay(
+            _("A situation moved to another question since, or a vote was stored at the very same moment.")
+        )
     told = dict(draw.rule)
     wanted = told.pop("wanted")
     rng = np.random.default_rng(draw.seed)

@@ -59,6 +59,7 @@ class Study(models.Model):
     outside_id_key = models.BinaryField(default=bytes, help_text="Keys the digests of outside ids; deletable")
     source_sha256 = models.CharField(max_length=64, blank=True, help_text="Hash of the folder it was imported from")
     created_at = models.DateTimeField(auto_now_add=True)
+    withdrawals = models.PositiveIntegerField(default=0, help_text="How many people took everything back")
     opened_count = models.PositiveIntegerField(default=0, help_text="How often its page was opened by newcomers")
     opened_at = models.DateTimeField(null=True, blank=True)
     closed_at = models.DateTimeField(null=True, blank=True)

@@ -4,7 +4,7 @@ Everything is counted up to a `Moment`, so that the same options can be made aga
 database once and kept in the cache; a person who waits for their stories pays only for what came since.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,26 +24,28 @@ from elicitation.models import (
 )
 
 CACHED_SECONDS = 3600
+# The newest votes are read one by one each time: of two that are stored at once, the later number may be seen first.
+UNSETTLED = 1000
 # How many of the newest items of a study may still be on someone's screen, and how far back they are looked for.
 ON_SCREENS, LOOKED_AT = 200, 5000
 
 
 class Moment(NamedTuple):
-    """Up to where a draw looked: the last vote, how many votes there were (superseded ones too), the last item drawn, and the
-    number of the deduplication run that counted (0: none)."""
+    """Up to where a draw looked: the last vote, the last item drawn, the number of the deduplication run that counted (0:
+    none), and how many people had taken everything back."""
 
     last_vote: int
-    votes: int
     last_item: int
     run: int
+    withdrawals: int
 
 
 class VoteCounts(NamedTuple):
-    """Standing answers of counted people, as integer rows: from value, to value, context, wiser, not wiser, others. Several
-    rows about the same are added up. `last_vote` and `votes` are those of a `Moment`."""
+    """Standing answers of counted people up to a vote, as integer rows: from value, to value, context, wiser, not wiser,
+    others. Several rows about the same are added up. `withdrawals` is how many people had taken theirs back."""
 
     last_vote: int
-    votes: int
+    withdrawals: int
     rows: np.ndarray
 
 
@@ -55,7 +57,8 @@ class Options(NamedTuple):
 
 
 def count_votes(study: Study, last_vote: int) -> VoteCounts:
-    """Add up the answers that stood when `last_vote` was the newest vote."""
+    """Add up the answers that stood when `last_vote` was the newest vote, but for those that were taken back since."""
+    withdrawals = _withdrawals(study)
     votes = WisdomVote.objects.filter(study=study, id__lte=last_vote)
     standing = votes.filter(participant__in=Participant.objects.counted(study))
     if votes.exclude(supersedes=None).exists():
@@ -71,34 +74,41 @@ def count_votes(study: Study, last_vote: int) -> VoteCounts:
         )
         .values_list("from_value_id", "to_value_id", "context_id", "wiser", "not_wiser", "others")
     )
-    return VoteCounts(last_vote, votes.count(), _rows(grouped, 6))
+    return VoteCounts(last_vote, withdrawals, _rows(grouped, 6))
 
 
 def newest_counts(study: Study) -> VoteCounts:
-    """Return the counts of all votes there are now: the cached ones with what came since, unless votes were taken back."""
+    """Return the counts of all votes there are now: the cached ones, unless votes were taken back, and what came since."""
     key = f"vote-counts:{study.id}"
     newest = WisdomVote.objects.filter(study=study).aggregate(last=Max("id"))["last"] or 0
+    settled = max(newest - UNSETTLED, 0)
     kept: VoteCounts | None = cache.get(key)
-    if kept is None or kept.votes != WisdomVote.objects.filter(study=study, id__lte=kept.last_vote).count():
-        counts = count_votes(study, newest)
-    elif kept.last_vote < newest:
-        counts = _with_newer(study, kept, newest)
-    else:
-        return kept
-    cache.set(key, counts, CACHED_SECONDS)
-    return counts
+    if kept is None or kept.withdrawals != _withdrawals(study):
+        kept = count_votes(study, settled)
+        cache.set(key, kept, CACHED_SECONDS)
+    elif settled - kept.last_vote > UNSETTLED:
+        kept = _with_newer(study, kept, settled)
+        cache.set(key, kept, CACHED_SECONDS)
+    return _with_newer(study, kept, newest)
+
+
+def _withdrawals(study: Study) -> int:
+    return Study.objects.values_list("withdrawals", flat=True).get(id=study.id)
 
 
 def _with_newer(study: Study, kept: VoteCounts, newest: int) -> VoteCounts:
     """Return the counts with the votes up to `newest` added, and what those superseded taken away."""
     votes = WisdomVote.objects.filter(study=study, id__gt=kept.last_vote, id__lte=newest)
-    fields = ("from_value_id", "to_value_id", "context_id", "answer", "supersedes__answer")
+    fields = ("participant_id", "from_value_id", "to_value_id", "context_id", "answer", "supersedes__answer")
+    told = list(votes.values_list(*fields))
+    voters = Participant.objects.counted(study).filter(id__in={person for person, *_vote in told})
+    counted = set(voters.values_list("id", flat=True))
     rows = []
-    for *place, answer, before in votes.filter(participant__in=Participant.objects.counted(study)).values_list(*fields):
-        rows.append([*place, *_as_counts(answer, 1)])
-        if before is not None:
-            rows.append([*place, *_as_counts(before, -1)])
-    return VoteCounts(newest, kept.votes + votes.count(), np.concatenate([kept.rows, _rows(rows, 6)]))
+    for person, *place, answer, before in told:
+        if person in counted:
+            rows.append([*place, *_as_counts(answer, 1)])
+            rows += [] if before is None else [[*place, *_as_counts(before, -1)]]
+    return VoteCounts(newest, kept.withdrawals, np.concatenate([kept.rows, _rows(rows, 6)]))
 
 
 def _as_counts(answer: str, amount: int) -> list[int]:
@@ -110,7 +120,7 @@ def moment_now(study: Study, counts: VoteCounts) -> Moment:
     """Return the moment that these counts and what is in the database now stand for."""
     last_item = DrawItem.objects.aggregate(last=Max("id"))["last"] or 0
     run = DeduplicationRun.objects.filter(study=study, is_active=True).values_list("number", flat=True).first()
-    return Moment(counts.last_vote, counts.votes, last_item, run or 0)
+    return Moment(counts.last_vote, last_item, run or 0, counts.withdrawals)
 
 
 def options_of(
@@ -137,52 +147,57 @@ def options_of(
     free = (first != second) & ~_is_judged(participant, moment, source, target, context)
     number, first, second, context = number[free], first[free], second[free], context[free]
 
-    there, back = _Codes(first, second), _Codes(second, first)
-    told = rows[:, 3:].sum(axis=1)
-    wiser = there.total(rows[:, :2], rows[:, 3])
-    on_screens = become(_on_screens(study, moment))
-    waiting = np.ones(len(on_screens), dtype=np.int64)
+    code = _coder([first, second], [context])
+    there, back = code(first, second), code(second, first)
+    about, told = code(rows[:, 0], rows[:, 1]), rows[:, 3:].sum(axis=1)
+    wiser, not_wiser, answers = _totals(there, about, rows[:, 3], rows[:, 4], told)
+    less_wise, answers_back = _totals(back, about, rows[:, 3], told)
+    (here,) = _totals(code(first, second, context), code(rows[:, 0], rows[:, 1], rows[:, 2]), told)
+    screens = become(_on_screens(study, moment))
+    on_screen, ones = code(screens[:, 0], screens[:, 1]), np.ones(len(screens), dtype=np.int64)
     options = StoryOptions(
         key=number,
         first=np.minimum(first, second),
         second=np.maximum(first, second),
         fits=_fits(study, context, question_id),
-        asked=there.total(rows[:, :2], told) + back.total(rows[:, :2], told),
-        told=_Codes(first, second, context).total(rows[:, :3], told),
+        asked=answers + answers_back,
+        told=here,
         wiser=wiser,
-        decided=wiser + there.total(rows[:, :2], rows[:, 4]) + back.total(rows[:, :2], rows[:, 3]),
-        waiting=there.total(on_screens, waiting) + back.total(on_screens, waiting),
+        decided=wiser + not_wiser + less_wise,
+        waiting=_totals(there, on_screen, ones)[0] + _totals(back, on_screen, ones)[0],
     )
     return Options(options, in_use)
 
 
-class _Codes:
-    """Tuples of ids, one for each option, to which amounts about the same ids are added up."""
+def _coder(values: Sequence[np.ndarray], contexts: Sequence[np.ndarray]) -> Callable[..., np.ndarray]:
+    """Return the function from columns of values, and perhaps one of contexts, to one number for each row: -1 where a row
+    has an id that is not known here."""
+    known_values, known_contexts = np.unique(np.concatenate(values)), np.unique(np.concatenate(contexts))
 
-    def __init__(self, *columns: np.ndarray) -> None:
-        self.known = [np.unique(column) for column in columns]
-        self.codes = self._coded(columns)
-
-    def _coded(self, columns: Iterable[np.ndarray]) -> np.ndarray:
-        """Return one number for each tuple, -1 for one with an id that no option has."""
-        codes: Any = 0
-        is_known: Any = True
-        for known, column in zip(self.known, columns, strict=True):
+    def code(first: np.ndarray, second: np.ndarray, context: np.ndarray | None = None) -> np.ndarray:
+        columns = [(first, known_values), (second, known_values)]
+        columns += [] if context is None else [(context, known_contexts)]
+        codes, is_known = np.zeros(len(first), dtype=np.int64), np.ones(len(first), dtype=bool)
+        for column, known in columns:
             if not known.size:
-                return np.full(len(column), -1, dtype=np.int64)
+                return np.full(len(first), -1, dtype=np.int64)
             place = np.minimum(np.searchsorted(known, column), len(known) - 1)
-            is_known = is_known & (known[place] == column)
+            is_known &= known[place] == column
             codes = codes * len(known) + place
         return np.where(is_known, codes, -1)
 
-    def total(self, ids: np.ndarray, amounts: np.ndarray) -> np.ndarray:
-        """Return for each option the sum of the amounts whose ids (a row of `ids`) are its own."""
-        found, place = np.unique(self._coded(ids.T), return_inverse=True)
-        if not found.size:
-            return np.zeros(len(self.codes), dtype=np.int64)
-        sums = np.bincount(place.ravel(), weights=amounts).astype(np.int64)
-        at = np.minimum(np.searchsorted(found, self.codes), len(found) - 1)
-        return np.where(found[at] == self.codes, sums[at], 0)
+    return code
+
+
+def _totals(wanted: np.ndarray, codes: np.ndarray, *amounts: np.ndarray) -> list[np.ndarray]:
+    """Return for each wanted code the sum of the amounts that have it."""
+    if not wanted.size:
+        return [np.zeros(0, dtype=np.int64) for _column in amounts]
+    known, inverse = np.unique(wanted, return_inverse=True)
+    place = np.minimum(np.searchsorted(known, codes), len(known) - 1)
+    hit = known[place] == codes
+    sums = (np.bincount(place[hit], weights=column[hit], minlength=len(known)) for column in amounts)
+    return [column.astype(np.int64)[inverse] for column in sums]
 
 
 def _rows(rows: Any, columns: int) -> np.ndarray:

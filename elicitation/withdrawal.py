@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from core.append_only import erasing, scrub_log
@@ -54,6 +54,8 @@ def withdraw(participant: Participant) -> None:
         Draw.objects.filter(participant=participant).delete()
         ValuesCard.objects.filter(participant=participant).delete()
         Interview.objects.filter(participant=participant).delete()
+        if participant.withdrawn_at is None:
+            Study.objects.filter(id=participant.study_id).update(withdrawals=F("withdrawals") + 1)
         Participant.objects.filter(id=participant.id).update(
             withdrawn_at=participant.withdrawn_at or timezone.now(),
             outside_digest="",

@@ -10,11 +10,12 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from core.access import IsParticipant, caller_of
+from core.access import IsFacilitator, IsParticipant, caller_of
 from core.problems import Problem
 from elicitation import draws, participation, picks
+from elicitation.api.downloads import DownloadableList
 from elicitation.api.values import ShownValueSerializer
-from elicitation.models import Draw, DrawItem, Exposure, Participant, WisdomVote
+from elicitation.models import Draw, DrawItem, Exposure, Participant, Study, WisdomVote
 
 
 def shown_draws() -> QuerySet[Draw]:
@@ -106,10 +107,64 @@ class DrawListView(generics.ListAPIView[Draw]):
         return Response(DrawSerializer(shown_draws().get(id=draw.id)).data)
 
 
+class DrawnSerializer(serializers.ModelSerializer[DrawItem]):
+    """A story that was drawn for someone: by which rule and seed, why, and what is known of the pair's answers then.
+
+    `asked` counts the answers about the pair, `decided` those that say something about this direction, and `wiser` those of
+    them that say yes. `from_first` says which side was shown first.
+    """
+
+    participant = serializers.IntegerField(source="draw.participant.number", read_only=True)
+    story = serializers.IntegerField(source="story.number", read_only=True)
+    from_value = serializers.IntegerField(source="story.from_value.number", read_only=True)
+    to_value = serializers.IntegerField(source="story.to_value.number", read_only=True)
+    context = serializers.CharField(source="story.context.text", read_only=True)  # type: ignore[assignment]
+    asked = serializers.IntegerField(source="counts.asked", read_only=True, default=None)
+    wiser = serializers.IntegerField(source="counts.wiser", read_only=True, default=None)
+    decided = serializers.IntegerField(source="counts.decided", read_only=True, default=None)
+    rule = serializers.CharField(source="draw.rule.name", read_only=True, default="")
+    seed = serializers.IntegerField(source="draw.seed", read_only=True)
+    answer = serializers.SerializerMethodField()
+
+    class Meta:
+        model = DrawItem
+        fields = (
+            "participant", "position", "story", "from_value", "to_value", "context", "from_first", "why", "asked", "wiser",
+            "decided", "rule", "seed", "shown_at", "skipped_at", "answer",
+        )  # fmt: skip
+        read_only_fields = fields
+
+    @extend_schema_field(serializers.ChoiceField(choices=WisdomVote.Answer.choices, allow_null=True))
+    def get_answer(self, item: DrawItem) -> str | None:
+        newest = item.newest_votes  # type: ignore[attr-defined]
+        return newest[0].answer if newest else None
+
+
+class DrawnListView(DownloadableList[DrawItem]):
+    """Every story that was drawn for someone of the study, and why, for those who run it: with it, answers can be weighted
+    by how likely they were to be asked for. People who left and previews are not in it."""
+
+    permission_classes = (IsFacilitator,)
+    serializer_class = DrawnSerializer
+    filterset_fields = ("why",)
+    queryset = DrawItem.objects.none()
+    file_name = "draws"
+
+    def get_queryset(self) -> QuerySet[DrawItem]:
+        study = get_object_or_404(Study.objects.run_by(caller_of(self.request)), slug=self.kwargs["slug"])
+        counted = DrawItem.objects.filter(draw__participant__in=Participant.objects.counted(study))
+        told = counted.select_related("draw__participant", "story__from_value", "story__to_value", "story__context")
+        votes = Prefetch("votes", WisdomVote.objects.current(), to_attr="newest_votes")
+        return told.prefetch_related(votes).order_by("draw__participant__number", "draw_id", "position")
+
+
 def participant_in(request: Any, slug: str) -> Participant:
     """Return the participant who asks, if they take part in the study at this address; else 404."""
     me = caller_of(request).participant
     return get_object_or_404(Participant.objects.select_related("study"), id=me.id if me else None, study__slug=slug)
 
 
-urlpatterns = [path("studies/<slug:slug>/draws/", DrawListView.as_view(), name="draws")]
+urlpatterns = [
+    path("studies/<slug:slug>/draws/", DrawListView.as_view(), name="draws"),
+    path("studies/<slug:slug>/draws/all/", DrawnListView.as_view(), name="draws-all"),
+]

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from elicitation.study_folder.story_draws import StoryDrawRow
 from elicitation.tables import Row
 
 REQUIRED = ("cases.json", "contexts.json", "contexts_on_cases.csv", "canonical_values.jsonl", "wisdom_votes.csv")
@@ -11,6 +12,7 @@ OPTIONAL = (
     "study.json",
     "values_cards.jsonl",
     "upgrade_stories.jsonl",
+    "story_draws.jsonl",
     "impressions.csv",
     "votes.csv",
     "demographics.csv",
@@ -94,6 +96,7 @@ class Folder:
     values: dict[int, ValueRow] = field(default_factory=dict)
     cards: dict[int, Row] = field(default_factory=dict)
     stories: list[Row] = field(default_factory=list)
+    story_draws: list[StoryDrawRow] = field(default_factory=list)
     votes: list[VoteRow] = field(default_factory=list)
     exposures: list[PickRow] = field(default_factory=list)
     picks: list[PickRow] = field(default_factory=list)

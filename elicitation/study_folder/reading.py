@@ -8,6 +8,7 @@ from pydantic import ValidationError as BadSettings
 
 from core.text import readable
 from elicitation.models import Endorsement, UpgradeStory, WisdomVote
+from elicitation.study_folder import story_draws
 from elicitation.study_folder.content import (
     KEPT_OF_VOTES,
     OPTIONAL,
@@ -225,8 +226,8 @@ def _check_source(row: Row) -> None:
 
 
 def _read_answers(folder: Path, found: Folder, errors: Errors, there: set[str], people: dict[str, None]) -> None:
+    told: set[story_draws.StoryKey] = set()
     if "upgrade_stories.jsonl" in there:
-        told = set()
         for row in read_jsonl(folder / "upgrade_stories.jsonl", errors):
             story = (*_pair(row, found), row.text("run_id", most=100, required=False))
             row.text("story", most=8000, required=False)
@@ -238,6 +239,9 @@ def _read_answers(folder: Path, found: Folder, errors: Errors, there: set[str], 
                 row.wrong("from_id", "this story is there twice")
             told.add(story)
             found.stories.append(row)
+    if story_draws.NAME in there:
+        found.story_draws = story_draws.read(folder / story_draws.NAME, told, found.cases, errors)
+        people.update(dict.fromkeys(draw.participant for draw in found.story_draws))
     _read_votes(folder / "wisdom_votes.csv", found, people, errors)
     owners: dict[str, tuple[str, str]] = {}
     shown = _read_picks(folder / SHOWN, found, people, owners, errors) if SHOWN in there else set()

@@ -22,6 +22,7 @@ from elicitation.models import (
     Context,
     DeduplicationRun,
     Draw,
+    DrawItem,
     Endorsement,
     Exposure,
     Participant,
@@ -35,6 +36,7 @@ from elicitation.models import (
     VerificationAnswer,
     WisdomVote,
 )
+from elicitation.study_folder import story_draws
 from elicitation.study_folder.content import LATER, OPTIONAL, REQUIRED, Folder, ImportSummary, PickRow, ValueRow
 from elicitation.study_folder.reading import read_folder
 from elicitation.study_settings import DemographicField
@@ -123,7 +125,8 @@ def _store(found: Folder, slug: str, digest: str) -> dict[str, int]:
         ),
     )
     stories = _store_stories(found, study, values, contexts)
-    _store_votes(found, study, people, values, contexts, stories)
+    items = story_draws.store(found.story_draws, people, stories, questions)
+    _store_votes(found, study, people, values, contexts, stories, items)
     _store_picks(found, people, values, questions)
     _store_checks(found, study, people, cards)
     return {
@@ -133,6 +136,7 @@ def _store(found: Folder, slug: str, digest: str) -> dict[str, int]:
         "values cards": len(cards),
         "upgrade stories": len(stories),
         "participants": len(people),
+        "story draws": len(found.story_draws),
         "wisdom votes": len(found.votes),
         "exposures": len(found.exposures),
         "endorsements": len(found.picks),
@@ -266,21 +270,24 @@ def _store_votes(
     values: dict[int, CanonicalValue],
     contexts: dict[str, Context],
     stories: dict[tuple[int, int, str, str], UpgradeStory],
+    items: dict[tuple[str, int, int, str], DrawItem],
 ) -> None:
     value_ids = {number: value.id for number, value in values.items()}
     context_ids = {text: context.id for text, context in contexts.items()}
     story_ids = {key: story.id for key, story in stories.items()}
+    item_ids = {key: item.id for key, item in items.items()}
     insert_rows(
         WisdomVote,
         (
-            "study_id", "participant_id", "story_id", "from_value_id", "to_value_id", "context_id", "answer", "run_label",
-            "source", "voted_at",
+            "study_id", "participant_id", "story_id", "draw_item_id", "from_value_id", "to_value_id", "context_id", "answer",
+            "run_label", "source", "voted_at",
         ),
         (
             (
                 study.id,
                 people[row.participant],
                 story_ids.get((row.from_id, row.to_id, row.context, row.run_id)),
+                item_ids.get((row.participant, row.from_id, row.to_id, row.context)),
                 value_ids[row.from_id],
                 value_ids[row.to_id],
                 context_ids[row.context],

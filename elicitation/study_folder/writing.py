@@ -11,9 +11,12 @@ from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
+from django.db.models import Prefetch
+
 from elicitation.models import (
     DeduplicationRun,
     Draw,
+    DrawItem,
     Endorsement,
     Exposure,
     Participant,
@@ -27,6 +30,7 @@ from elicitation.models import (
     VerificationAnswer,
     WisdomVote,
 )
+from elicitation.study_folder import story_draws
 from elicitation.study_folder.content import LATER, MAPPING, REQUIRED, STUDY_FORMAT
 from elicitation.study_settings import settings_of
 from elicitation.tables import BadFile
@@ -252,6 +256,12 @@ def _answer_files(study: Study, people: dict[Any, str]) -> Iterator[tuple[str, I
             ),
         ),
     )
+    drawn = Draw.objects.filter(participant__in=counted, id__in=DrawItem.objects.values("draw"))
+    if drawn.exists():
+        items = DrawItem.objects.select_related("story__from_value", "story__to_value", "story__context")
+        in_order = drawn.order_by("participant__number").prefetch_related(Prefetch("items", items))
+        cases = {question.id: _case_id(question) for question in study.questions.all()}
+        yield story_draws.NAME, story_draws.written(in_order.iterator(2000), people, cases)
     stories = study.stories.select_related("from_value", "to_value", "context").order_by("number")
     if stories:
         yield (

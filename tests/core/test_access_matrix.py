@@ -105,6 +105,7 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "studies/<slug:slug>/values/<int:number>/facets/proposals/": {"post": CHANGES},
     "studies/<slug:slug>/endorsements/": {"get": RUNS, "post": TAKES_PART},
     "studies/<slug:slug>/draws/": {"get": TAKES_PART, "post": TAKES_PART},
+    "studies/<slug:slug>/draws/all/": {"get": RUNS},
     "studies/<slug:slug>/votes/": {"get": RUNS, "post": TAKES_PART},
     "studies/<slug:slug>/comparisons/": {
         "get": RUNS | {"participant": IN, "other": IN, "left": IN, "outsider": 404},

@@ -144,6 +144,7 @@ GROW: dict[str, Callable[[World], None]] = {
     "studies/<slug:slug>/values/": World.add_draw,
     "studies/<slug:slug>/endorsements/": World.add_vote,
     "studies/<slug:slug>/draws/": World.add_draw,
+    "studies/<slug:slug>/draws/all/": World.add_draw,
     "studies/<slug:slug>/votes/": World.add_vote,
     "studies/<slug:slug>/comparisons/": World.add_comparison,
     "datasets/": World.add_dataset,

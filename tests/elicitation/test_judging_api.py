@@ -150,3 +150,19 @@ def test_answers_side_by_side_are_judged(
     assert client_of(participant).get(url).data["count"] == 0
     assert client_of(participant).put(f"{url}2/annotation/", {"answer": "b"}).status_code == 404
     assert client_of(participant).put(f"{url}1/annotation/", {"answer": "none"}).status_code == 400
+
+
+def test_those_who_run_a_study_see_what_was_drawn_for_whom_and_why(
+    study: Study, person: Participant, story: UpgradeStory, facilitator: User, client_of: Clients
+) -> None:
+    url = f"/api/v1/studies/{study.slug}/"
+    client_of(person).post(f"{url}draws/", {"kind": "stories"})
+    client_of(person).post(f"{url}votes/", {"story": story.number, "answer": "upgrade"})
+    client = client_of(facilitator)
+    (row,) = client.get(f"{url}draws/all/").data["results"]
+    assert (row["participant"], row["story"], row["answer"]) == (person.number, story.number, "upgrade")
+    assert row["rule"] == "least voted and close calls" and row["why"] in ("least_voted", "close_call")
+    assert (row["asked"], row["wiser"], row["decided"]) == (0, 0, 0)
+    told = list(csv.DictReader(io.StringIO(client.get(f"{url}draws/all/?export=csv").content.decode())))
+    assert told[0]["from_value"] == str(story.from_value.number) and told[0]["seed"] == str(row["seed"])
+    assert client_of(person).get(f"{url}draws/all/").status_code == 403

@@ -77,7 +77,12 @@ def everything(files: Files) -> Files:
         "grade": "A",
     }
     story["mapping"] = [{"from": "SIGNS of care", "to": None, "how": "is lost"}]
+    drawn = {"from_id": 7, "to_id": 3, "context": "When it hurts", "run_id": "r1", "from_first": True}
+    why = {"why": "close_call", "asked": 4, "wiser": 3, "decided": 4, "shown_at": "2023-09-19T11:54:00.000Z"}
     return files | {
+        "story_draws.jsonl": lines(
+            {"participant": "anna", "case_id": "keys", "seed": 3, "rule": {"line": 0.5}, "items": [drawn | why]}
+        ),
         "values_cards.jsonl": lines(card, value(2, "Let him choose", quality="", canonical_id=None)),
         "upgrade_stories.jsonl": lines(story),
         "impressions.csv": SHOWN
@@ -397,6 +402,7 @@ def test_a_study_that_was_born_here_comes_back_as_it_was(study: Study, tmp_path:
     again = Study.objects.get(slug="again")
     export_study(again, tmp_path / "two")
     assert content(tmp_path / "one") == content(tmp_path / "two")
+    assert again.wisdom_votes.filter(draw_item__draw__rule__wanted=3, draw_item__counts__has_key="asked").count() == 2
     assert again.settings == json.loads((tmp_path / "one" / "study.json").read_text())["settings"]
     assert again.questions.get().is_heavy
     assert again.cards.count() == len(cards)
@@ -456,6 +462,38 @@ def test_a_folder_that_holds_something_is_never_written_into(files: Files, folde
     import_study(folder, "keys")
     with pytest.raises(BadFile, match="new or empty"):
         export_study(Study.objects.get(), folder)
+
+
+@pytest.mark.parametrize(
+    ("field", "put", "said"),
+    [
+        ("seed", -1, "seed: must be a whole number"),
+        ("seed", 10**30, "seed: must be a whole number"),
+        ("rule", {"line": [1]}, "rule: must be an object"),
+        ("rule", {"line": True}, "rule: must be an object"),
+        ("items", {"from_id": 7}, "items: must be a list"),
+        ("items", [{}], "from_id: is missing"),
+        (
+            "items",
+            [{"from_id": 3, "to_id": 7, "context": "When it hurts", "run_id": "r1"}],
+            "from_id: upgrade_stories.jsonl has no story from 3 to 7 of that context and run",
+        ),
+        ("case_id", "boats", 'case_id: there is no case "boats"'),
+    ],
+)
+def test_a_draw_of_what_is_not_there_is_told(
+    everything: Files, folder_of: Write, field: str, put: Any, said: str
+) -> None:
+    draw = json.loads(everything["story_draws.jsonl"])
+    everything["story_draws.jsonl"] = lines(draw | {field: put})
+    assert f"story_draws.jsonl, line 1, {said}" in problems(folder_of(everything))
+
+
+def test_an_imported_draw_belongs_to_its_vote(everything: Files, folder_of: Write) -> None:
+    import_study(folder_of(everything), "keys")
+    vote = WisdomVote.objects.get(participant__source_id="anna")
+    assert vote.draw_item is not None and vote.draw_item.counts == {"asked": 4, "wiser": 3, "decided": 4}
+    assert (vote.draw_item.why, vote.draw_item.draw.rule) == ("close_call", {"line": 0.5})
 
 
 # ---- any study
