@@ -9,10 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
 from core.numbers import next_number
+from core.problems import Conflict
+from core.text import clean_text
 from elicitation.algorithms.difference import Difference
 from elicitation.algorithms.difference import difference as difference_of
 from elicitation.algorithms.similarity import similarities
@@ -24,6 +28,7 @@ from elicitation.values import counted_values
 from llm_client import LLM, LLMError, Request, load_prompt
 
 NEIGHBOURS = 3
+MOST_TEXT = 1500
 HELD_BACK = ("D", "F")
 Pair = tuple[CanonicalValue, CanonicalValue, Context]
 
@@ -39,7 +44,7 @@ class WrittenStory(BaseModel):
 
     was_really_about: str = Field(max_length=400)
     mapping: Any
-    story: ModelText = Field(min_length=1, max_length=1500)
+    story: ModelText = Field(min_length=1, max_length=MOST_TEXT)
     grade: Literal["A", "B", "C", "D", "F"]
 
 
@@ -171,6 +176,49 @@ def _store_all(study: Study, told: Sequence[tuple[Pair, dict[str, Any]]]) -> lis
                 for number, ((source, target, context), fields) in enumerate(fresh, start=first)
             ]
         )
+
+
+def write_story(
+    study: Study, source: CanonicalValue | None, target: CanonicalValue | None, context: Context | None, text: str
+) -> UpgradeStory:
+    """Store a story that someone of the study's team wrote, in use from now on. Others of the same pair stay as they are.
+
+    Raises ValidationError that names what is missing, archived, merged into another value or of another study.
+    """
+    in_use = counted_values(study)
+    if source is None or not in_use.filter(id=source.id).exists():
+        raise ValidationError({"from_value": _("Please choose a value that is in use here.")})
+    if target is None or not in_use.filter(id=target.id).exists():
+        raise ValidationError({"to_value": _("Please choose a value that is in use here.")})
+    if context is None or context.study_id != study.id:
+        raise ValidationError({"context": _("Please choose one of this study's situations.")})
+    if source == target:
+        raise ValidationError({"to_value": _("A story leads from one value to another.")})
+    text = clean_text(text, field="text", most=MOST_TEXT, required=True).strip()
+    with transaction.atomic():
+        lock(study)
+        number = next_number(UpgradeStory, study=study)
+        return UpgradeStory.objects.create(
+            study=study, number=number, from_value=source, to_value=target, context=context, text=text,
+            run_label=f"by hand {number}", origin=UpgradeStory.Origin.PERSON, state=UpgradeStory.State.APPROVED,
+        )  # fmt: skip
+
+
+def may_edit(story: UpgradeStory) -> bool:
+    """Whether a story's words may still be changed: nobody was shown it, so nobody judged other words."""
+    return not (story.draw_items.exists() or story.votes.exists())
+
+
+def edit_text(story: UpgradeStory, text: str) -> None:
+    """Change a story's words. A pair without a story gets one so, and is a person's from then on.
+
+    Raises ValidationError for words that cannot be stored, and Conflict once the story was drawn for someone.
+    """
+    text = clean_text(text, field="text", most=MOST_TEXT).strip()
+    origin = UpgradeStory.Origin.PERSON if story.origin == UpgradeStory.Origin.PAIR and text else story.origin
+    fresh = UpgradeStory.objects.filter(id=story.id, draw_items=None, votes=None)
+    if not UpgradeStory.objects.filter(id__in=fresh.values("id")).update(text=text, origin=origin):
+        raise Conflict(_("Someone was shown this story"), _("Put it away, and write another in its place."))
 
 
 def _known(study: Study) -> set[tuple[int, int, int]]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from frontend.dashboard import constitutions, facets, material, results, snapshots, studies, tools
+from frontend.dashboard import constitutions, facets, material, results, snapshots, stories, studies, tools
 
 app_name = "dashboard"
 
@@ -14,6 +14,8 @@ urlpatterns = [
     path("studies/<slug:slug>/values/", material.ValuesView.as_view(), name="values"),
     path("studies/<slug:slug>/values/<int:number>/", facets.ValueView.as_view(), name="value"),
     path("studies/<slug:slug>/stories/", material.StoriesView.as_view(), name="stories"),
+    path("studies/<slug:slug>/stories/new/", stories.NewStoryView.as_view(), name="new-story"),
+    path("studies/<slug:slug>/stories/<int:number>/", stories.StoryView.as_view(), name="story"),
     path("studies/<slug:slug>/votes/", material.VotesView.as_view(), name="votes"),
     path("studies/<slug:slug>/graph/", results.GraphView.as_view(), name="graph"),
     path("studies/<slug:slug>/graph/compare/", snapshots.SnapshotsView.as_view(), name="snapshots"),

@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _lazy
 from django.utils.translation import ngettext
 
 from elicitation import draws, participation, picks, stories, votes
-from elicitation.models import DrawItem, Endorsement, WisdomVote
+from elicitation.algorithms.difference import Difference
+from elicitation.models import DrawItem, Endorsement, UpgradeStory, WisdomVote
 from frontend.participant import walk
 from frontend.participant.pages import ParticipantPage, number_in
 
@@ -124,21 +125,24 @@ class StoriesView(JudgingPage):
         item = self._item(request, items)
         number = items.index(item) + 1
         story = item.story
+        found = stories.difference(story)
+        sides = [
+            {"value": story.from_value, "own": found.only_first, "shared": [first for first, _second in found.shared]},
+            {"value": story.to_value, "own": found.only_second, "shared": [second for _first, second in found.shared]},
+        ]
         # A story is told from its beginning; of a mere pair either side may come first, so that the place decides nothing.
-        pair = (
-            [story.from_value, story.to_value] if story.text or item.from_first else [story.to_value, story.from_value]
-        )
+        if not (story.text or item.from_first):
+            sides.reverse()
         given = self.participant.wisdom_votes.current().filter(draw_item=item).first()
         return {
             "item": item,
-            "first": pair[0],
-            "second": pair[1],
+            "sides": sides,
+            "in_short": _in_short(story, found),
             "number": number,
             "of": len(items),
             "answers": ANSWERS,
             "given": request.POST.get("answer") or (given.answer if given else ""),
             "comment": request.POST.get("comment", given.comment if given else ""),
-            "difference": stories.difference(story),
             "stones": walk.stones(
                 self.study, "stories", _("story %(number)d of %(of)d") % {"number": number, "of": len(items)}
             ),
@@ -157,6 +161,27 @@ class StoriesView(JudgingPage):
         if asked:
             raise Http404
         return next((item for item in items if not _is_done(item)), items[0])
+
+
+def _in_short(story: UpgradeStory, found: Difference) -> str:
+    """Return in plain words what the two cards share and what only one of them looks for."""
+    names = {"first": story.from_value.title, "second": story.to_value.title}
+    shared, first, second = len(found.shared), len(found.only_first), len(found.only_second)
+    if not shared:
+        return _("They look for different things: no line of one is like a line of the other.")
+    told = ngettext(
+        "They share %(n)d line, in these or other words.", "They share %(n)d lines, in these or other words.", shared
+    )
+    lines = [told % {"n": shared}]
+    if not (first or second):
+        lines.append(_("No line stands in only one of them."))
+    for more, title in ((first, names["first"]), (second, names["second"])):
+        if more:
+            only = ngettext("Only “%(title)s” has %(n)d more.", "Only “%(title)s” has %(n)d more.", more)
+            lines.append(only % {"title": title, "n": more})
+        elif first or second:
+            lines.append(_("“%(title)s” has nothing that the other lacks.") % {"title": title})
+    return " ".join(lines)
 
 
 def _is_done(item: DrawItem) -> bool:

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from core.models import LLMCall
-from elicitation import deduplication, interviews, participation, studies
+from elicitation import deduplication, draws, interviews, participation, studies
 from elicitation.models import CanonicalValue, Context, MergeCandidate, Participant, Study, UpgradeStory, WisdomVote
 from elicitation.study_settings import settings_of
 from tests.people import join
@@ -531,6 +531,105 @@ def test_a_story_that_is_put_away_stays_where_it_was_voted_on(
 @pytest.mark.parametrize("act", ["approve", "archive"])
 def test_nothing_chosen_is_told(desk: Client, study: Study, waiting: list[UpgradeStory], act: str) -> None:
     assert do(desk, "stories", study, act).status_code == 400
+
+
+def review(desk: Client, story: UpgradeStory, act: str = "", **typed: str) -> Any:
+    """Open a story's review page, or send its form."""
+    address = reverse("dashboard:story", args=[story.study.slug, story.number])
+    return desk.post(address, {"act": act} | typed) if act else desk.get(address)
+
+
+def test_a_models_story_is_reviewed_with_its_grade_and_what_becomes_of_each_line(
+    desk: Client, study: Study, waiting: list[UpgradeStory]
+) -> None:
+    steps = [{"from": "SIGNS of rest", "to": "SIGNS of peace", "how": "is done with more skill"},
+             {"from": "DEBTS paid", "to": None, "how": "is lost"}]  # fmt: skip
+    UpgradeStory.objects.filter(id=waiting[0].id).update(origin="model", text="I sat.", grade="D", mapping=steps)
+    told = review(desk, waiting[0]).content.decode()
+    for said in (
+        "Grade D",
+        "More is lost than found",
+        "is done with more skill",
+        "<b>DEBTS</b> paid",
+        "<b>is lost</b>",
+    ):
+        assert said in told
+
+
+def test_review_leads_from_story_to_story_until_none_waits(
+    desk: Client, study: Study, waiting: list[UpgradeStory]
+) -> None:
+    following = review(desk, waiting[0], "approve")
+    assert following["Location"] == reverse("dashboard:story", args=[study.slug, 2])
+    assert review(desk, waiting[1], "archive")["Location"] == reverse("dashboard:stories", args=[study.slug])
+    assert states(waiting) == ["approved", "archived"]
+
+
+def test_words_can_be_changed_until_someone_was_shown_the_story(
+    desk: Client, study: Study, waiting: list[UpgradeStory]
+) -> None:
+    review(desk, waiting[0], "approve", text="I used to wait.\r\nNow I ask.")
+    waiting[0].refresh_from_db()
+    assert (waiting[0].text, waiting[0].origin, waiting[0].state) == (
+        "I used to wait.\nNow I ask.",
+        "person",
+        "approved",
+    )
+    draws.draw_stories(join(study))
+    assert "Someone was shown this" in review(desk, waiting[0]).content.decode()
+    assert review(desk, waiting[0], "save", text="Other words.").status_code == 409
+    assert review(desk, waiting[0], "archive", text="Other words.").status_code == 302
+    waiting[0].refresh_from_db()
+    assert waiting[0].text == "I used to wait.\nNow I ask." and waiting[0].state == "archived"
+
+
+@pytest.mark.parametrize(("act", "text"), [("save", "x" * 1501), ("save", "a\x00b"), ("burn", "")])
+def test_what_cannot_be_done_to_a_story_is_told(
+    desk: Client, study: Study, waiting: list[UpgradeStory], act: str, text: str
+) -> None:
+    assert review(desk, waiting[0], act, text=text).status_code == 400
+    waiting[0].refresh_from_db()
+    assert (waiting[0].text, waiting[0].state) == ("", "proposed")
+
+
+def test_a_story_is_written_by_hand_beside_others_of_its_pair(
+    desk: Client, study: Study, waiting: list[UpgradeStory]
+) -> None:
+    typed = {"from_value": "1", "to_value": "2", "context": "1", "text": "I used to wait. Now I ask."}
+    address = reverse("dashboard:new-story", args=[study.slug])
+    for number in (3, 4):
+        made = desk.post(address, typed)
+        assert made["Location"] == reverse("dashboard:story", args=[study.slug, number])
+    story = UpgradeStory.objects.get(number=3)
+    assert (story.from_value, story.to_value, story.state, story.origin) == (
+        waiting[0].from_value, waiting[0].to_value, "approved", "person"
+    )  # fmt: skip
+    assert 'value="2"' in desk.get(address + "?to_value=2").content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [{"from_value": "9"}, {"to_value": "1"}, {"to_value": ""}, {"context": "9"}, {"text": " "}, {"text": "x" * 1501},
+     {"from_value": "x" * 40}],
+)  # fmt: skip
+def test_a_story_that_cannot_be_is_not_written_and_what_was_typed_stays(
+    desk: Client, study: Study, waiting: list[UpgradeStory], wrong: dict[str, str]
+) -> None:
+    typed = {"from_value": "1", "to_value": "2", "context": "1", "text": "I used to wait."} | wrong
+    answer = desk.post(reverse("dashboard:new-story", args=[study.slug]), typed)
+    assert answer.status_code == 400 and UpgradeStory.objects.count() == 2
+    if "text" not in wrong:
+        assert "I used to wait." in answer.content.decode()
+
+
+def test_a_viewer_reads_stories_and_changes_none(
+    viewers_desk: Client, study: Study, waiting: list[UpgradeStory]
+) -> None:
+    told = review(viewers_desk, waiting[0]).content.decode()
+    assert "Use this story" not in told and "<textarea" not in told
+    assert review(viewers_desk, waiting[0], "approve").status_code == 404
+    assert viewers_desk.post(reverse("dashboard:new-story", args=[study.slug]), {}).status_code == 404
+    assert states(waiting) == ["proposed", "proposed"]
 
 
 @pytest.mark.parametrize("name", ["values", "stories"])

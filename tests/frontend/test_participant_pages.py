@@ -360,6 +360,35 @@ def test_the_example_is_told_as_the_stories_that_follow(
     assert said in person.get(f"/s/{study.slug}/stories/?n=1").content.decode()
 
 
+def test_a_story_shows_what_differs_before_what_both_look_for(
+    person: Client, study: Study, stories: list[UpgradeStory]
+) -> None:
+    shared = "SIGNS that someone is not heard"
+    for title, own in (("Care", "WORDS that soothe"), ("Truth", "FACTS to decide by"), ("Calm", "ROOMS to rest in")):
+        CanonicalValue.objects.filter(title=title).update(policies=[shared, own])
+    page = person.get(f"/s/{study.slug}/stories/?n=1").content.decode()
+    assert "They share 1 line, in these or other words. Only “" in page
+    for card in page.split('<h2 class="name"')[1:3]:
+        assert card.index("Only this one looks for") < card.index("Both look for") < card.index("not heard")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "said"),
+    [
+        (["RIVERS with fish"], ["ROOMS to rest in"], "They look for different things"),
+        (["RIVERS with fish"], ["RIVERS with fish"], "No line stands in only one of them."),
+        (["RIVERS with fish"], ["RIVERS with fish", "ROOMS to rest"], "“Care” has nothing that the other lacks. Only “Truth” has 1 more."),
+    ],
+)  # fmt: skip
+def test_the_difference_is_said_in_short(
+    person: Client, study: Study, stories: list[UpgradeStory], first: list[str], second: list[str], said: str
+) -> None:
+    UpgradeStory.objects.exclude(id=stories[0].id).update(state="archived")
+    CanonicalValue.objects.filter(title="Care").update(policies=first)
+    CanonicalValue.objects.filter(title="Truth").update(policies=second)
+    assert said in person.get(f"/s/{study.slug}/stories/?n=1").content.decode()
+
+
 def test_each_story_is_answered_or_skipped_and_can_be_gone_back_to(
     person: Client, participant: Participant, study: Study, stories: list[UpgradeStory]
 ) -> None:
