@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -161,13 +162,24 @@ def mark_shown(item: DrawItem) -> None:
 def skip(item: DrawItem) -> None:
     """Note that the person went on without an answer; they may come back to it."""
     DrawItem.objects.filter(id=item.id).update(skipped_at=timezone.now())
-    if next_item(item.draw) is None:
-        complete(item.draw)
+    complete_if_through(item.draw)
+
+
+def items_to_judge(draw: Draw) -> QuerySet[DrawItem]:
+    """Return a draw's stories in order, without those of a value that was taken back since: its words are gone."""
+    there = draw.items.filter(story__from_value__is_archived=False, story__to_value__is_archived=False)
+    return there.select_related("story__from_value", "story__to_value", "story__context").order_by("position")
 
 
 def next_item(draw: Draw) -> DrawItem | None:
     """Return the first story that was neither answered nor skipped, or None when all were."""
-    return draw.items.filter(votes=None, skipped_at=None).select_related("story").order_by("position").first()
+    return items_to_judge(draw).filter(votes=None, skipped_at=None).first()
+
+
+def complete_if_through(draw: Draw) -> None:
+    """Complete a draw of stories of which none is left to judge."""
+    if draw.items.exists() and next_item(draw) is None:
+        complete(draw)
 
 
 def complete(draw: Draw) -> None:

@@ -7,8 +7,8 @@ from django.utils.translation import gettext as _
 
 from core.problems import Conflict
 from core.text import clean_text
-from elicitation.draws import complete, next_item
-from elicitation.models import DrawItem, Participant, WisdomVote
+from elicitation.draws import complete_if_through
+from elicitation.models import CanonicalValue, DrawItem, Participant, WisdomVote
 from elicitation.participation import hold, must_be_open
 
 MOST_COMMENT = 4000
@@ -18,7 +18,8 @@ def cast_wisdom_vote(participant: Participant, item: DrawItem, *, answer: str, c
     """Store the person's answer to a story of their own draw. A second answer supersedes the first; both stay.
 
     Raises ValidationError for a story of someone else's draw, an answer that does not exist or a comment that cannot
-    be stored; Problem if the study is not open or the person has left it; Conflict if two answers race.
+    be stored; Problem if the study is not open or the person has left it; Conflict if two answers race, or if one of the
+    values was taken back since it was drawn.
     """
     must_be_open(participant)
     if item.draw.participant_id != participant.id:
@@ -28,6 +29,9 @@ def cast_wisdom_vote(participant: Participant, item: DrawItem, *, answer: str, c
         raise ValidationError({"answer": _("Choose one of: %(answers)s.") % {"answers": answers}})
     comment = clean_text(comment, field="comment", most=MOST_COMMENT).strip()
     story = item.story
+    if CanonicalValue.objects.filter(id__in=(story.from_value_id, story.to_value_id), is_archived=True).exists():
+        complete_if_through(item.draw)
+        raise Conflict(_("One of these two values is not there any more"), _("Please go on with the next story."))
     mine = WisdomVote.objects.current().filter(
         participant=participant,
         from_value_id=story.from_value_id,
@@ -55,8 +59,7 @@ def cast_wisdom_vote(participant: Participant, item: DrawItem, *, answer: str, c
                 voted_at=timezone.now(),
             )
             DrawItem.objects.filter(id=item.id).update(skipped_at=None)
-            if next_item(item.draw) is None:
-                complete(item.draw)
+            complete_if_through(item.draw)
             return vote
     except IntegrityError:
         now = mine.first()

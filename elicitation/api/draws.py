@@ -21,7 +21,8 @@ from elicitation.models import Draw, DrawItem, Exposure, Participant, Study, Wis
 def shown_draws() -> QuerySet[Draw]:
     """Return draws with all that is told of them, in as many queries for many as for one."""
     votes = Prefetch("votes", WisdomVote.objects.current(), to_attr="newest_votes")
-    items = DrawItem.objects.select_related("story__context", "story__from_value", "story__to_value")
+    there = DrawItem.objects.filter(story__from_value__is_archived=False, story__to_value__is_archived=False)
+    items = there.select_related("story__context", "story__from_value", "story__to_value")
     exposures = Exposure.objects.select_related("value")
     return Draw.objects.prefetch_related(
         Prefetch("exposures", exposures.order_by("position")),
@@ -102,8 +103,9 @@ class DrawListView(generics.ListAPIView[Draw]):
             raise Problem(403, "own-card-first", "Your own card comes first", f"Next comes: {step}.", next_step=step)
         is_picks = serializer.validated_data["kind"] == Draw.Kind.PICKS
         draw = picks.draw_values(me) if is_picks else draws.draw_stories(me)
-        for item in draw.items.all():
+        for item in draws.items_to_judge(draw):
             draws.mark_shown(item)
+        draws.complete_if_through(draw)
         return Response(DrawSerializer(shown_draws().get(id=draw.id)).data)
 
 

@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from core.access import IsFacilitator, IsParticipant, caller_of
-from elicitation import draws, votes
+from elicitation import draws, participation, votes
 from elicitation.api.downloads import DownloadableList
 from elicitation.api.draws import DrawSerializer, participant_in, shown_draws
 from elicitation.models import DrawItem, Participant, Study, WisdomVote
@@ -71,6 +71,7 @@ class VoteListView(DownloadableList[WisdomVote]):
         serializer = VotingSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         told = serializer.validated_data
+        participation.must_be_open(me)
         own = DrawItem.objects.filter(draw__participant=me).select_related("draw", "story")
         item = get_object_or_404(own, story__number=told["story"])
         if told["skip"]:

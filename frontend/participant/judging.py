@@ -95,8 +95,9 @@ class StoriesView(JudgingPage):
     step = "stories"
 
     def get(self, request: HttpRequest, slug: str) -> HttpResponseBase:
+        is_through = self._is_through()
         items = self._items()
-        if not items:
+        if not items or ("n" not in request.GET and is_through):
             return self.onward()
         if "n" not in request.GET and not any(_is_done(item) for item in items):
             return self.show(request, "story_example.html", tells=any(item.story.text for item in items))
@@ -148,9 +149,18 @@ class StoriesView(JudgingPage):
             ),
         }
 
+    def _is_through(self) -> bool:
+        """Whether nothing is left to judge of an open draw: its last stories were taken back before the person came to
+        them. It is complete then."""
+        draw = draws.draw_stories(self.participant)
+        was_open = draw.completed_at is None
+        draws.complete_if_through(draw)
+        draw.refresh_from_db()
+        return was_open and draw.completed_at is not None
+
     def _items(self) -> list[DrawItem]:
         draw = draws.draw_stories(self.participant)
-        return list(draw.items.select_related("story__from_value", "story__to_value", "story__context"))
+        return list(draws.items_to_judge(draw))
 
     def _item(self, request: HttpRequest, items: list[DrawItem]) -> DrawItem:
         """Return the story that the form or the address names, else the first that waits for an answer."""

@@ -23,6 +23,7 @@ from elicitation.models import (
     MergeCandidate,
     Participant,
     Question,
+    StoryPool,
     Study,
     Turn,
     UpgradeStory,
@@ -92,6 +93,26 @@ def test_a_double_tap_is_one_vote(study: Study, participant: Participant, contex
     item = drawn[0].items.get()
     cast = at_once(*[lambda: votes.cast_wisdom_vote(participant, item, answer="upgrade")] * 4)
     assert len(set(cast)) == 1 and WisdomVote.objects.count() == 1
+
+
+def test_two_different_answers_at_once_are_one_after_the_other(
+    study: Study, participant: Participant, context: Context
+) -> None:
+    story_between(study, value_in(study), value_in(study), context)
+    item = draws.draw_stories(participant).items.get()
+    answers = ("upgrade", "no_upgrade", "not_sure", "it_depends")
+    at_once(*[lambda a=a: votes.cast_wisdom_vote(participant, item, answer=a) for a in answers])
+    assert WisdomVote.objects.count() == 4 and WisdomVote.objects.current().count() == 1
+    assert WisdomVote.objects.filter(supersedes=None).count() == 1
+
+
+def test_people_who_draw_together_all_get_their_stories(study: Study, context: Context) -> None:
+    values = [value_in(study, title=f"Value {n}") for n in range(6)]
+    for n in range(5):
+        story_between(study, values[n], values[n + 1], context)
+    people = [join(study) for _person in range(6)]
+    drawn = at_once(*[lambda person=person: draws.draw_stories(person) for person in people])
+    assert len(set(drawn)) == 6 and DrawItem.objects.count() == 18 and StoryPool.objects.count() == 1
 
 
 def test_a_double_tap_saves_picks_once(study: Study, participant: Participant) -> None:

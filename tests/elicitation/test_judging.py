@@ -2,9 +2,12 @@
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.db.models import RestrictedError
+from django.utils import timezone
 
-from core.problems import Problem
-from elicitation import deduplication, draws, picks, votes
+from core.problems import Conflict, Gone, Problem
+from elicitation import deduplication, draws, participation, picks, votes, withdrawal
 from elicitation.models import (
     CanonicalValue,
     Context,
@@ -13,6 +16,7 @@ from elicitation.models import (
     Participant,
     Study,
     UpgradeStory,
+    ValueMember,
     WisdomVote,
 )
 from tests.people import card_of, join, story_between, value_in
@@ -195,3 +199,101 @@ def test_a_closed_study_takes_no_votes(study: Study, participant: Participant, s
     Study.objects.update(state="closed")
     with pytest.raises(Problem):
         votes.cast_wisdom_vote(participant, item, answer="upgrade")
+
+
+def withdraw_holder_of(story: UpgradeStory) -> None:
+    """Let the person behind the story's second value take everything back."""
+    person = join(story.study)
+    card = card_of(person)
+    ValueMember.objects.filter(card=card).update(value=story.to_value)
+    withdrawal.withdraw(person)
+
+
+def test_a_story_of_a_value_that_was_taken_back_is_not_shown_and_takes_no_vote(
+    participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    draw = draws.draw_stories(participant)
+    first, second, _third = draw.items.order_by("position")
+    votes.cast_wisdom_vote(participant, first, answer="upgrade")
+    withdraw_holder_of(second.story)
+    left = [item for item in draws.items_to_judge(draw) if item != first]
+    assert second not in left
+    with pytest.raises(Conflict, match="go on with the next story"):
+        votes.cast_wisdom_vote(participant, second, answer="upgrade")
+    assert WisdomVote.objects.count() == 1
+    for item in left:
+        votes.cast_wisdom_vote(participant, item, answer="upgrade")
+    draw.refresh_from_db()
+    assert draw.completed_at is not None
+    assert participation.next_step(participant) != "stories"
+
+
+def test_who_comes_back_to_stories_that_were_all_taken_back_is_through(
+    participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    UpgradeStory.objects.exclude(id=stories[0].id).update(state="archived")
+    item = draws.draw_stories(participant).items.get()
+    withdraw_holder_of(item.story)
+    with pytest.raises(Conflict):
+        votes.cast_wisdom_vote(participant, item, answer="upgrade")
+    assert participation.next_step(participant) != "stories"
+
+
+def test_who_took_everything_back_casts_no_vote(participant: Participant, stories: list[UpgradeStory]) -> None:
+    item = draws.draw_stories(participant).items.all()[0]
+    withdrawal.withdraw(Participant.objects.get(id=participant.id))
+    with pytest.raises(Gone):
+        votes.cast_wisdom_vote(participant, item, answer="upgrade")
+    assert not WisdomVote.objects.exists()
+
+
+def test_no_vote_compares_a_value_with_itself(
+    study: Study, participant: Participant, context: Context, stories: list[UpgradeStory]
+) -> None:
+    value = stories[0].from_value
+    with pytest.raises(IntegrityError), transaction.atomic():
+        story_between(study, value, value, context)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        WisdomVote.objects.create(
+            study=study, participant=participant, from_value=value, to_value=value, context=context,
+            answer="upgrade", voted_at=timezone.now(),
+        )  # fmt: skip
+
+
+def test_a_vote_between_values_that_count_as_one_by_now_is_kept_and_decides_nothing(
+    study: Study, participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    item = draws.draw_stories(participant).items.all()[0]
+    deduplication.merge(study, [item.story.from_value, item.story.to_value])
+    assert votes.cast_wisdom_vote(participant, item, answer="upgrade").answer == "upgrade"
+    assert item.story not in items(join(study))
+
+
+def test_a_story_that_was_put_away_while_someone_reads_it_still_takes_their_vote(
+    participant: Participant, stories: list[UpgradeStory]
+) -> None:
+    item = draws.draw_stories(participant).items.all()[0]
+    UpgradeStory.objects.update(state="archived")
+    votes.cast_wisdom_vote(participant, item, answer="upgrade")
+    assert WisdomVote.objects.get().story == item.story
+
+
+def test_votes_follow_a_context_that_is_renamed_midway(
+    study: Study, participant: Participant, context: Context, stories: list[UpgradeStory]
+) -> None:
+    first, second, _third = draws.draw_stories(participant).items.all()
+    votes.cast_wisdom_vote(participant, first, answer="upgrade")
+    Context.objects.filter(id=context.id).update(text="When a freedom ends")
+    votes.cast_wisdom_vote(participant, second, answer="upgrade")
+    votes.cast_wisdom_vote(participant, first, answer="not_sure")
+    assert set(WisdomVote.objects.values_list("context__text", flat=True)) == {"When a freedom ends"}
+    assert WisdomVote.objects.current().count() == 2
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Context.objects.filter(number=2).update(text="When a freedom ends")
+
+
+def test_a_story_with_votes_cannot_be_deleted(participant: Participant, stories: list[UpgradeStory]) -> None:
+    item = draws.draw_stories(participant).items.all()[0]
+    votes.cast_wisdom_vote(participant, item, answer="upgrade")
+    with pytest.raises(RestrictedError):
+        item.story.delete()

@@ -9,8 +9,8 @@ import pytest
 from rest_framework.test import APIClient
 
 from core.models import User
-from elicitation import studies
-from elicitation.models import Annotation, Context, Participant, Study, UpgradeStory, WisdomVote
+from elicitation import studies, withdrawal
+from elicitation.models import Annotation, CanonicalValue, Context, Participant, Study, UpgradeStory, WisdomVote
 from tests.people import Actor, card_of, story_between, value_in
 
 pytestmark = pytest.mark.django_db
@@ -166,3 +166,37 @@ def test_those_who_run_a_study_see_what_was_drawn_for_whom_and_why(
     told = list(csv.DictReader(io.StringIO(client.get(f"{url}draws/all/?export=csv").content.decode())))
     assert told[0]["from_value"] == str(story.from_value.number) and told[0]["seed"] == str(row["seed"])
     assert client_of(person).get(f"{url}draws/all/").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("happens", "status", "kind"),
+    [("closed", 403, "study-not-open"), ("left", 410, "gone"), ("taken back", 409, "conflict"), ("unknown", 404, "")],
+)
+def test_a_vote_that_comes_too_late_is_told_why(
+    study: Study, person: Participant, story: UpgradeStory, client_of: Clients, happens: str, status: int, kind: str
+) -> None:
+    client, url = client_of(person), f"/api/v1/studies/{study.slug}/"
+    client.post(f"{url}draws/", {"kind": "stories"})
+    number = story.number
+    match happens:
+        case "closed":
+            Study.objects.update(state="closed")
+        case "left":
+            withdrawal.withdraw(Participant.objects.get(id=person.id))
+        case "taken back":
+            CanonicalValue.objects.filter(id=story.to_value_id).update(is_archived=True)
+        case "unknown":
+            number = 10**9
+    told = client.post(f"{url}votes/", {"story": number, "answer": "upgrade"})
+    assert told.status_code == status and told["Content-Type"] == "application/problem+json", told.content
+    assert kind in told.data["type"] and not WisdomVote.objects.exists()
+
+
+@pytest.mark.parametrize("number", [0, -1, 10**30, "x", None, 1.5, "1e3"])
+def test_no_number_of_a_story_breaks_a_vote(
+    study: Study, person: Participant, story: UpgradeStory, client_of: Clients, number: object
+) -> None:
+    told = client_of(person).post(
+        f"/api/v1/studies/{study.slug}/votes/", {"story": number, "answer": "upgrade"}, format="json"
+    )
+    assert told.status_code in (400, 404) and told["Content-Type"] == "application/problem+json"
