@@ -63,9 +63,11 @@ def at_most(what: str, ours: Timing, peer: Timing, times: float, peer_name: str)
     return Line(what, f"{ratio:.3g}×", f"≤ {times:g}× {peer_name}", ratio <= times, f"ours {ours}; {peer_name} {peer}")
 
 
-def in_own_process(module: str, *arguments: str, environment: dict[str, str] | None = None) -> dict[str, Any]:
+def in_own_process(
+    module: str, *arguments: str, environment: dict[str, str] | None = None, python: str = sys.executable
+) -> dict[str, Any]:
     """Run `python -m module arguments` and return the JSON object on its last line, with `peak_mb`, its peak memory."""
-    command = [sys.executable, "-m", "bench.measured", module, *arguments]
+    command = [python, "-m", "bench.measured", module, *arguments]
     ran = subprocess.run(command, env=os.environ | (environment or {}), check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found
