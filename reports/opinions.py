@@ -50,21 +50,22 @@ def opinions_of(study: Study, *, stories: bool = True, archived: bool = False) -
     values = {v.id: v for v in CanonicalValue.objects.filter(study=study).order_by("number")}
     left = set() if archived else {ident for ident, value in values.items() if value.is_archived}
     items: dict[tuple[int, ...], Item] = {}
-    answers: dict[tuple[int, tuple[int, ...]], int] = {}
+    rows: list[tuple[int, tuple[int, ...], int]] = []
     for person, value, answer in _about_values(study):
         value = target.get(value, value)
         if value not in left:
-            items[(values[value].number,)] = _value_item(values[value])
-            answers[person, (values[value].number,)] = answer
+            key: tuple[int, ...] = (values[value].number,)
+            items.setdefault(key, _value_item(values[value]))
+            rows.append((person, key, answer))
     for person, source, goal, context, text, story_answer in _about_stories(study) if stories else ():
         source, goal = target.get(source, source), target.get(goal, goal)
         if source != goal and not {source, goal} & left:
             key = (values[source].number, values[goal].number, context)
-            items[key] = _story_item(values[source], values[goal], context, text)
-            answers[person, key] = OF_A_STORY.get(story_answer, PASS)
+            items.setdefault(key, _story_item(values[source], values[goal], context, text))
+            rows.append((person, key, OF_A_STORY.get(story_answer, PASS)))
     if archived:  # what nobody answered is told as that
         items |= {(v.number,): _value_item(v) for ident, v in values.items() if target.get(ident, ident) == ident}
-    return _table(items, answers)
+    return _table(items, rows)
 
 
 def _about_values(study: Study) -> Iterable[tuple[int, int, int]]:
@@ -100,13 +101,17 @@ def _story_item(source: CanonicalValue, goal: CanonicalValue, context: int, text
     return Item(ident, "story", f"{source.title} → {goal.title}", text, source.is_archived or goal.is_archived)
 
 
-def _table(items: dict[tuple[int, ...], Item], answers: dict[tuple[int, tuple[int, ...]], int]) -> Opinions:
+def _table(items: dict[tuple[int, ...], Item], rows: list[tuple[int, tuple[int, ...], int]]) -> Opinions:
+    """Return the table of answers in the order in which they were given: of several to one item the last counts."""
     keys = sorted(items, key=lambda key: (len(key), key))
-    people = sorted({person for person, _key in answers})
-    place, row = {key: n for n, key in enumerate(keys)}, {person: n for n, person in enumerate(people)}
-    cells = sorted((row[person], place[key], answer) for (person, key), answer in answers.items())
-    person, item, answer = np.array(cells, dtype=np.int64).reshape(-1, 3).T
-    return Opinions(people, [items[key] for key in keys], Answers(person, item, answer, len(people), len(keys)))
+    place = {key: n for n, key in enumerate(keys)}
+    people, person = np.unique(np.array([row[0] for row in rows], dtype=np.int64), return_inverse=True)
+    cell = person * len(keys) + np.array([place[row[1]] for row in rows], dtype=np.int64)
+    answer = np.array([row[2] for row in rows], dtype=np.int64)
+    cells, newest = np.unique(cell[::-1], return_index=True)
+    person, item = np.divmod(cells, max(len(keys), 1))
+    answers = Answers(person, item, answer[::-1][newest], len(people), len(keys))
+    return Opinions(people.tolist(), [items[key] for key in keys], answers)
 
 
 class Grouping(NamedTuple):

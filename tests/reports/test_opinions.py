@@ -4,8 +4,19 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from sklearn.metrics import adjusted_rand_score
 
-from elicitation.models import CanonicalValue, Context, Draw, Exposure, Participant, Study
+from elicitation.models import (
+    CanonicalValue,
+    Context,
+    DeduplicationRun,
+    Draw,
+    Exposure,
+    Participant,
+    Study,
+    ValueProjection,
+)
+from reports.algorithms.opinion_groups import GroupRules, find_groups
 from reports.opinions import Opinions, groups_of, opinions_of
 from tests.graphs.conftest import cast
 from tests.people import join, value_in
@@ -20,6 +31,18 @@ def table(opinions: Opinions) -> dict[tuple[int, str], int]:
         (opinions.people[person], opinions.items[item].id): answer
         for person, item, answer in zip(found.person.tolist(), found.item.tolist(), found.answer.tolist(), strict=True)
     }
+
+
+def test_the_groups_of_a_source_are_not_always_those_of_a_cold_start(polis: Callable[[str], Study]) -> None:
+    alike = {}
+    for name in ("brexit-consensus", "bg2050-volunteers"):
+        study = polis(name)
+        opinions = opinions_of(study)
+        found = find_groups(opinions.answers, rules=GroupRules(resamples=0, shuffles=0))
+        theirs = groups_of(study, "group", 0).labels(opinions.people)
+        both = (theirs >= 0) & found.placed
+        alike[name] = adjusted_rand_score(theirs[both], found.labels[both])
+    assert alike == pytest.approx({"brexit-consensus": 0.64, "bg2050-volunteers": 0.35}, abs=0.02)
 
 
 @pytest.fixture
@@ -75,8 +98,6 @@ def test_who_withdrew_or_only_tried_the_study_is_not_in_it(study: Study, value: 
 
 
 def test_answers_about_merged_values_are_about_the_one_they_became(study: Study, value: CanonicalValue) -> None:
-    from elicitation.models import DeduplicationRun, ValueProjection
-
     twin, person = value_in(study, number=9), join(study)
     run = DeduplicationRun.objects.create(study=study, number=1, method="facilitator", is_active=True)
     ValueProjection.objects.create(run=run, value=twin, target=value)
