@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-MOST_MARKED = 12
+MOST_MARKED, MOST_SHOWN = 12, 600
 EDGE = 0.975  # the share of places within the map; those further out stand at its edge
 AT_LEAST = (5, 10, 20, 50, 100, 200, 500, 1000)
 
@@ -17,6 +17,12 @@ def scaled(places: np.ndarray) -> np.ndarray:
     far = np.abs(places).max(axis=1)
     reach = float(np.quantile(far, EDGE)) or float(far.max())
     return np.clip(places / (reach or 1.0), -1, 1).round(3) + 0.0
+
+
+def often_seen(seen: np.ndarray, smallest: int) -> list[int]:
+    """Return the places of what at least `smallest` people saw, in order; of too many those that most people saw."""
+    most = np.argsort(-seen, kind="stable")[:MOST_SHOWN]
+    return sorted(int(n) for n in most if seen[n] >= smallest)
 
 
 def spread(places: np.ndarray, most: int) -> list[int]:

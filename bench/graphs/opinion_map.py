@@ -4,6 +4,7 @@ Both start from a list of votes in memory, as each takes them, and end with ever
 k-means for 2 to 5 groups from ten starts each, exact silhouettes over all pairs of people, group-informed consensus in both
 directions, representative and divisive statements with adjusted tests. Theirs, `run_pipeline`: map, k-means, exact silhouettes,
 consensus, representative statements, priorities. Left out of ours, since they do not have it: stability and shuffled answers.
+Two groups are planted, which both find; of three, theirs splits one in two (adjusted Rand index .87), ours does not.
 
 The peer is installed for this alone, in an environment of its own, which RED_DWARF_PYTHON names:
     python -m venv DIR && DIR/bin/pip install red-dwarf==0.4.0 && export RED_DWARF_PYTHON=DIR/bin/python
@@ -29,7 +30,7 @@ from reports.algorithms.consensus import (
 )
 from reports.algorithms.opinion_groups import Answers, GroupRules, find_groups
 
-PEOPLE, ITEMS, FILLED, GROUPS = 10_000, 500, 0.1, 3
+PEOPLE, ITEMS, FILLED, GROUPS = 10_000, 500, 0.1, 2
 MISSING = (
     "python -m venv DIR && DIR/bin/pip install red-dwarf==0.4.0, then set RED_DWARF_PYTHON to DIR/bin/python: "
     "without it nothing is compared"

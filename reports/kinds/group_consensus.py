@@ -34,7 +34,8 @@ def group_consensus(study: Study, parameters: Parameters) -> dict[str, Any]:
     counts = count_by_group(opinions.answers, grouping.labels(opinions.people), len(grouping.names))
     score = group_informed_consensus(counts, parameters.mode)
     told = may_be_told(counts, SMALLEST_CELL)
-    is_published = grouping.by == IMPORTED and bool(study.source_sha256)  # groups and votes, by the source itself
+    # groups and votes by the source itself; the score of one group alone would be its counts
+    is_published = grouping.by == IMPORTED and bool(study.source_sha256) and len(grouping.names) > 1
     items = []
     for n, item in enumerate(opinions.items):
         if not is_published and not counts.seen[:, n].any() and not counts.seen_by_others[n]:

@@ -10,7 +10,7 @@ from elicitation.groups import SMALLEST_CELL
 from elicitation.models import Study
 from reports.algorithms.consensus import count_by_group
 from reports.algorithms.opinion_groups import OpinionGroups
-from reports.maps import MOST_MARKED, binned, marked, scaled, spread
+from reports.maps import MOST_MARKED, binned, marked, often_seen, scaled, spread
 from reports.opinions import RULES, Opinions, found_grouping, found_groups, told_apart, told_groups, told_item
 from reports.registry import report
 
@@ -71,7 +71,7 @@ def _map(opinions: Opinions, found: OpinionGroups, labels: np.ndarray, apart: di
     """Return the picture: items by their weight on both axes, and how many people are where, by groups. Marked are the items that
     set groups apart; without groups, some that lie far from each other."""
     seen = np.bincount(opinions.answers.item, minlength=len(opinions.items))
-    shown = [n for n in range(len(opinions.items)) if seen[n] >= SMALLEST_CELL]
+    shown = often_seen(seen, SMALLEST_CELL)
     weight = found.space.axes.T[shown]
     length = np.linalg.norm(weight, axis=1, keepdims=True)
     places = scaled(
@@ -80,7 +80,9 @@ def _map(opinions: Opinions, found: OpinionGroups, labels: np.ndarray, apart: di
     items = [told_item(opinions.items[n]) | {"x": x, "y": y} for n, (x, y) in zip(shown, places.tolist(), strict=True)]
     telling = [row for group in apart["representative"] for row in group["items"]] + apart["divisive"]
     place = {item["id"]: n for n, item in enumerate(items)}
-    chosen = list(dict.fromkeys(place[row["id"]] for row in telling)) or spread(places, MOST_MARKED)
+    chosen = list(dict.fromkeys(place[row["id"]] for row in telling if row["id"] in place)) or spread(
+        places, MOST_MARKED
+    )
     return {
         "explained": [round(float(share), PLACES) for share in found.space.explained],
         "items": marked(items, chosen[: 2 * MOST_MARKED]),

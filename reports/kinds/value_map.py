@@ -10,7 +10,7 @@ from elicitation.groups import SMALLEST_CELL
 from elicitation.models import Study
 from reports.algorithms.opinion_groups import Answers
 from reports.algorithms.value_map import Foretold, ValueMap, embed, flat, foretell, two_camps
-from reports.maps import MOST_MARKED, binned, marked, scaled, spread
+from reports.maps import MOST_MARKED, binned, marked, often_seen, scaled, spread
 from reports.opinions import DISAGREE, PASS, Opinions, opinions_of, told_item
 from reports.registry import report
 
@@ -105,12 +105,13 @@ def _map(opinions: Opinions, stances: Answers, space: ValueMap, label: np.ndarra
     poles, people = flat(space)
     count = len(opinions.items)
     held = np.bincount(stances.item + np.where(stances.answer > 0, 0, count), minlength=2 * count)
-    shown = np.flatnonzero((held >= SMALLEST_CELL) & ~np.isnan(poles).any(axis=1))
+    held[np.isnan(poles).any(axis=1)] = 0
+    shown = often_seen(held, SMALLEST_CELL)
     known = ~np.isnan(people).any(axis=1)
     places = scaled(poles[shown])
     items = [
         told_item(opinions.items[n % count]) | {"agrees": n < count, "x": x, "y": y}
-        for n, (x, y) in zip(shown.tolist(), places.tolist(), strict=True)
+        for n, (x, y) in zip(shown, places.tolist(), strict=True)
     ]
     return {
         "items": marked(items, spread(places, MOST_MARKED)),
