@@ -62,10 +62,22 @@ def group_consensus(study: Study, parameters: Parameters) -> dict[str, Any]:
         "by": grouping.by,
         "reasons": list(grouping.reasons),
         "groups": told_groups(grouping, Participant.objects.counted(study).count()),
-        "shared": [item for item in items if item["is_enough"] and item["counts"] and not item["is_archived"]][
-            :MOST_SHARED
-        ],
+        "shared": _first(items, "agree"),
+        "refused": _first(items, "disagree"),
         "items": items,
         "enough": sum(item["is_enough"] for item in items),
         "withheld": int(np.sum(~told)),
     } | told_apart(opinions, counts, grouping.names)
+
+
+def _first(items: list[dict[str, Any]], answer: str) -> list[dict[str, Any]]:
+    """Return the values in use that groups agree (or disagree) with most, of those that five people of each group saw; a
+    value is not disagreed with if most agree."""
+    other = "disagree" if answer == "agree" else "agree"
+    fitting = [
+        item
+        for item in items
+        if item["is_enough"] and item["counts"] and not item["is_archived"]
+        if item[f"consensus_{answer}"] > item[f"consensus_{other}"]
+    ]
+    return sorted(fitting, key=lambda item: -float(item[f"consensus_{answer}"]))[:MOST_SHARED]

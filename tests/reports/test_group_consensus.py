@@ -66,6 +66,13 @@ def test_counts_and_score_of_a_value_that_all_groups_saw_are_told(study: Study) 
     assert (item["is_enough"], item["smallest_seen"]) == (True, 5)
 
 
+def test_what_all_agree_with_and_what_all_disagree_with_are_told_apart(study: Study) -> None:
+    seen_by(study, {"coast": ["agree"] * 6, "hills": ["agree"] * 5})
+    seen_by(study, {"coast": ["disagree"] * 6, "hills": ["disagree"] * 5}, "Rest")
+    told = consensus(study, groups="place")
+    assert [[item["text"] for item in told[name]] for name in ("shared", "refused")] == [["Care"], ["Rest"]]
+
+
 def test_a_value_that_one_to_four_people_of_a_group_saw_has_neither_score_nor_counts(study: Study) -> None:
     seen_by(study, {"coast": ["agree"] * 9, "hills": ["agree"] * 5})
     seen_by(study, {"coast": ["agree"] * 9, "hills": ["agree"] * 4}, "Rest")
