@@ -110,14 +110,21 @@ def run(world: World, way: Way, people: int, rng: np.random.Generator) -> Course
     return Course(f1, *at_trial, votes)
 
 
+class BothWays(Counts):
+    """The counts of the asked pairs, and then those of their reverses, which nobody was asked about."""
+
+    def __init__(self, votes: Votes) -> None:
+        none = np.zeros_like(votes.asked)
+        self.wiser = np.concatenate([votes.wiser, none])
+        self.not_wiser = np.concatenate([votes.decided - votes.wiser, none])
+        self.less_wise = np.concatenate([none, votes.wiser])
+        self.unsure = np.concatenate([votes.asked - votes.decided, none])
+        self.impressions = np.concatenate([votes.asked, votes.asked])
+        self.deciders = np.concatenate([votes.decided, votes.wiser])
+
+
 def firm(world: World, votes: Votes) -> tuple[int, int]:
     """Return how many arrows are firm by the product's rules, and how many of those have no true support above 1/2."""
-    none = np.zeros_like(votes.asked)
-    there = Counts(
-        votes.wiser, votes.decided - votes.wiser, none, votes.asked - votes.decided, votes.asked, votes.decided
-    )
-    mirrored = Counts(none, none, votes.wiser, none, votes.asked, votes.wiser)
-    both = Counts(*(np.concatenate(columns) for columns in zip(there, mirrored, strict=True)))
-    is_firm = RobustRules().weights(both) > 0
+    is_firm = RobustRules().weights(BothWays(votes)) > 0
     is_false = np.concatenate([world.support <= 0.5, world.support >= 0.5])
     return int(is_firm.sum()), int((is_firm & is_false).sum())

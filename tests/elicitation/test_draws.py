@@ -18,7 +18,7 @@ from elicitation.models import (
     UpgradeStory,
     WisdomVote,
 )
-from elicitation.story_options import VoteCounts, count_votes, newest_counts, options_of
+from elicitation.story_options import VoteCounts, count_votes, moment_now, newest_counts, options_of
 from tests.people import join, story_between, value_in
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def counts_of(study: Study, story: UpgradeStory) -> tuple[int, int, int, int]:
     """Return how often a newcomer's draw takes this story's pair to be asked and told, says wiser, and decides."""
     newcomer = join(study)
     counts = newest_counts(study)
-    found = options_of(newcomer, None, draws.moment_now(study, counts), counts).stories
+    found = options_of(newcomer, None, moment_now(study, counts), counts).stories
     (place,) = np.nonzero(found.key == story.number)[0]
     return tuple(int(column[place]) for column in (found.asked, found.told, found.wiser, found.decided))  # type: ignore[return-value]
 

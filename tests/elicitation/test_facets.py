@@ -14,7 +14,14 @@ from tests.people import card_of, value_in
 
 pytestmark = pytest.mark.django_db
 
-ONE = {"type": "right", "text": "Right to be heard", "relevance": 1.0, "supports": 1.0, "opposes": 0.0, "either": 0.0}
+ONE: dict[str, Any] = {
+    "type": "right",
+    "text": "Right to be heard",
+    "relevance": 1.0,
+    "supports": 1.0,
+    "opposes": 0.0,
+    "either": 0.0,
+}
 NORM = {
     "rule": "It's good to ask first.", "judgement_text": "it's good", "action": "asking first", "agreement": 3,
     "category": ["advice", "advice"], "foundation": ["care-harm"], "agency": "agency", "judgement": 1,

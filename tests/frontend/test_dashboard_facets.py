@@ -86,7 +86,7 @@ def test_a_proposal_is_confirmed_rejected_and_looked_at_again(desk: Client, valu
 
 
 def test_a_row_is_changed_in_place_and_keeps_what_the_form_can_not_say(desk: Client, value: CanonicalValue) -> None:
-    shares = {"supports": 0.6, "opposes": 0.3, "either": 0.1}
+    shares: dict[str, Any] = {"supports": 0.6, "opposes": 0.3, "either": 0.1}
     row = facets.add_consideration(value, type="duty", text="Duty to warn", relevance=0.5, **shares)
     shown = desk.get(f"{address(value)}?change=consideration-1").content.decode()
     for part in ('value="consideration-1"', 'value="Duty to warn"', '"duty" selected', '"keep" selected', 'value="50"'):
