@@ -184,8 +184,6 @@ class Participant(models.Model):
     demographics = models.JSONField(default=dict)
     demographics_at = models.DateTimeField(null=True, blank=True)
     exit_answers = models.JSONField(default=dict)
-    position_is_fair = models.BooleanField(null=True)
-    position_comment = models.TextField(blank=True, max_length=2000)
     needs_eye = models.CharField(max_length=200, blank=True, help_text="Why a facilitator should look")
     joined_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -493,6 +491,7 @@ class MergeCandidate(models.Model):
     second = models.ForeignKey(CanonicalValue, on_delete=models.CASCADE, related_name="+")
     similarity = models.FloatField()
     reason = models.CharField(max_length=500, blank=True)
+    judgement = models.JSONField(default=dict, help_text="The model's five answers, each true or false; empty without")
     decision = models.CharField(max_length=6, blank=True, help_text="merge, keep or empty")
     decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
     decided_at = models.DateTimeField(null=True, blank=True)
@@ -720,23 +719,57 @@ class WisdomVote(models.Model):
         indexes = [models.Index(fields=["study", "id"])]
 
 
+class VerificationAnswerQuerySet(models.QuerySet["VerificationAnswer"]):
+    def current(self) -> "VerificationAnswerQuerySet":
+        """The newest answer of each person: one about each card, and one about their place in the graph."""
+        return self.filter(superseded_by=None)
+
+
 class VerificationAnswer(models.Model):
-    """What a person said later of how the study treated their card: merged rightly? placed fairly?"""
+    """What a person says of how the study treated their card: merged rightly? placed fairly? A new answer supersedes the
+    old. `value` is what they were shown; `settled_at` says when the study's team decided about a "different"."""
 
     class Kind(models.TextChoices):
         SAME_CARD = "same_card", _("Is this card the same as yours?")
         FAIR_POSITION = "fair_position", _("Is this place in the graph fair?")
 
+    class Answer(models.TextChoices):
+        SAME = "same", _("The same")
+        DIFFERENT = "different", _("Different")
+        UNSURE = "unsure", _("Not sure")
+        FAIR = "fair", _("Fair")
+        NOT_FAIR = "not_fair", _("Not fair")
+
     study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="verification_answers")
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="verification_answers")
     kind = models.CharField(max_length=14, choices=Kind.choices)
     card = models.ForeignKey(ValuesCard, null=True, blank=True, on_delete=models.CASCADE)
-    source_value_id = models.CharField(max_length=100, blank=True)
-    answer = models.CharField(max_length=10)
+    value = models.ForeignKey(CanonicalValue, null=True, blank=True, on_delete=models.SET_NULL)
+    source_value_id = models.CharField(max_length=100, blank=True, help_text="Of an imported answer")
+    answer = models.CharField(max_length=10, choices=Answer.choices)
+    comment = models.TextField(blank=True, max_length=2000)
+    supersedes = models.OneToOneField(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="superseded_by"
+    )
+    settled_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VerificationAnswerQuerySet.as_manager()
 
     class Meta:
         ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["participant", "card"],
+                condition=Q(kind="same_card", supersedes=None, source_value_id=""),
+                name="one_first_answer_about_a_card",
+            ),
+            models.UniqueConstraint(
+                fields=["participant"],
+                condition=Q(kind="fair_position", supersedes=None, source_value_id=""),
+                name="one_first_answer_about_a_place",
+            ),
+        ]
 
 
 class DatasetQuerySet(models.QuerySet["Dataset"]):

@@ -38,7 +38,6 @@ from elicitation.study_settings import settings_of
 TOKEN_PREFIX = "fm_part_"  # noqa: S105
 PREFER_NOT_TO_SAY = "prefer_not_to_say"
 MOST_OUTSIDE_ID = 200
-MOST_COMMENT = 2000
 
 
 class Invitation(NamedTuple):
@@ -235,13 +234,6 @@ def save_exit_answers(participant: Participant, answers: Mapping[str, int]) -> N
         if answer not in range(1, 6):
             raise ValidationError({key: _("Please choose a number from 1 to 5.")})
     _tell(participant, exit_answers=dict(answers))
-
-
-def save_position_answer(participant: Participant, is_fair: bool, comment: str = "") -> None:
-    """Store whether the place of the person's value in the graph is fair to it, and why not. Raises ValidationError."""
-    must_be_here(participant)
-    comment = clean_text(comment, field="comment", most=MOST_COMMENT).strip()
-    _tell(participant, position_is_fair=is_fair, position_comment=comment)
 
 
 def needs_eye(participant: Participant, reason: str) -> None:

@@ -8,6 +8,7 @@ from elicitation.api import (
     participation,
     studies,
     values,
+    verification,
     votes,
 )
 from elicitation.dataset_api import dataset_urlpatterns
@@ -22,6 +23,7 @@ urlpatterns = [
     *endorsements.urlpatterns,
     *draws.urlpatterns,
     *votes.urlpatterns,
+    *verification.urlpatterns,
     *comparisons.urlpatterns,
     *dataset_urlpatterns,
 ]

@@ -1,6 +1,7 @@
 """Canonical values: every confirmed card starts as a value of its own; deduplication runs bring equal ones together."""
 
 from collections import Counter
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
@@ -20,12 +21,7 @@ def adopt_card(card: ValuesCard) -> CanonicalValue:
         deduplication.lock(card.study)
         run = deduplication.active_run(card.study)
         member = ValueMember.objects.filter(run=run, card=card).select_related("value").first()
-        texts = {
-            "title": card.title,
-            "description": card.description,
-            "policies": [policy["text"] for policy in card.policies],
-            "question": card.question,
-        }
+        texts = words_of(card)
         if member is not None:
             value = member.value
             if all(getattr(value, name) == text for name, text in texts.items()):
@@ -39,6 +35,16 @@ def adopt_card(card: ValuesCard) -> CanonicalValue:
         value = CanonicalValue.objects.create(study=card.study, number=number, **texts)
         ValueMember.objects.create(run=run, card=card, value=value, reason="its own card")
         return value
+
+
+def words_of(card: ValuesCard) -> dict[str, Any]:
+    """Return the fields of a value that has a card's words."""
+    return {
+        "title": card.title,
+        "description": card.description,
+        "policies": [policy["text"] for policy in card.policies],
+        "question": card.question,
+    }
 
 
 def _was_shown(value: CanonicalValue) -> bool:

@@ -16,6 +16,7 @@ from core.append_only import erasing, scrub_log
 from core.idempotency import forget_subject
 from core.ledger import forget_words
 from core.models import LLMCall
+from elicitation import deduplication
 from elicitation.models import (
     Annotator,
     CanonicalValue,
@@ -24,7 +25,6 @@ from elicitation.models import (
     Draw,
     Endorsement,
     Interview,
-    MergeCandidate,
     Norm,
     Participant,
     Study,
@@ -64,8 +64,6 @@ def withdraw(participant: Participant) -> None:
             demographics={},
             demographics_at=None,
             exit_answers={},
-            position_is_fair=None,
-            position_comment="",
             needs_eye="",
         )
     participant.refresh_from_db()
@@ -133,7 +131,7 @@ def _empty_own_values(participant: Participant) -> None:
     CanonicalValue.objects.filter(id__in=own).update(
         title="", description="", detail="", policies=[], extra={}, source_id="", is_archived=True
     )
-    MergeCandidate.objects.filter(Q(first__in=own) | Q(second__in=own)).delete()
+    deduplication.forget(participant.study, own)
     about: list[QuerySet[Any]] = [model._default_manager.filter(value__in=own) for model in (Consideration, Norm)]
     for said in about:
         forget_words(LLMCall.objects.filter(id__in=said.values("llm_call")))

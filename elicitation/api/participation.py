@@ -15,7 +15,7 @@ from rest_framework.views import APIView
 
 from core.access import HasScope, IsParticipant, caller_of
 from core.problems import Conflict
-from elicitation import participation, personal_data, withdrawal
+from elicitation import participation, personal_data, verification, withdrawal
 from elicitation.models import Participant, Study
 from elicitation.study_settings import settings_of
 
@@ -63,6 +63,8 @@ class ParticipantSerializer(serializers.ModelSerializer[Participant]):
     question = serializers.SlugRelatedField(slug_field="number", read_only=True, allow_null=True)  # type: ignore[var-annotated]
     next_step = serializers.SerializerMethodField()
     shows_quotes = serializers.SerializerMethodField()
+    position_is_fair = serializers.SerializerMethodField()
+    position_comment = serializers.SerializerMethodField()
 
     class Meta:
         model = Participant
@@ -79,6 +81,14 @@ class ParticipantSerializer(serializers.ModelSerializer[Participant]):
     def get_shows_quotes(self, participant: Participant) -> bool:
         return participation.consent_of(participant).shows_quotes
 
+    def get_position_is_fair(self, participant: Participant) -> bool | None:
+        said = verification.current(participant, verification.Kind.FAIR_POSITION)
+        return said.answer == verification.Answer.FAIR if said else None
+
+    def get_position_comment(self, participant: Participant) -> str:
+        said = verification.current(participant, verification.Kind.FAIR_POSITION)
+        return said.comment if said else ""
+
 
 class ParticipantChangeSerializer(serializers.Serializer[Any]):
     """What you can tell or change; each on its own."""
@@ -88,7 +98,7 @@ class ParticipantChangeSerializer(serializers.Serializer[Any]):
     exit_answers = serializers.DictField(child=serializers.IntegerField(min_value=1, max_value=5), required=False)
     position_is_fair = serializers.BooleanField(required=False)
     position_comment = serializers.CharField(
-        max_length=participation.MOST_COMMENT, required=False, allow_blank=True, help_text="Only with position_is_fair"
+        max_length=verification.MOST_COMMENT, required=False, allow_blank=True, help_text="Only with position_is_fair"
     )
     shows_quotes = serializers.BooleanField(required=False)
 
@@ -174,7 +184,9 @@ class MeView(APIView):
         if "exit_answers" in told:
             participation.save_exit_answers(participant, told["exit_answers"])
         if "position_is_fair" in told:
-            participation.save_position_answer(participant, told["position_is_fair"], told.get("position_comment", ""))
+            answer = verification.Answer.FAIR if told["position_is_fair"] else verification.Answer.NOT_FAIR
+            comment = told.get("position_comment", "")
+            verification.say(participant, verification.Kind.FAIR_POSITION, answer, comment)
         if "shows_quotes" in told:
             participation.set_quotes_shown(participant, told["shows_quotes"])
 

@@ -24,6 +24,7 @@ OPTIONAL = (
 )
 STUDY_FORMAT = "folkmoot-study/1"
 KEPT_OF_VOTES = ("created_at", "updated_at", "has_comment")  # as they are written, for an export that is the same
+IS_SATISFIED = {"True": "fair", "False": "not_fair"}  # as a folder says it, and as we do
 MAPPING = ("from", "to", "how")  # of one step of an upgrade story
 LATER = (
     "deduplicated:"  # how the source's id of a value begins that a later grouping made: they have a space of their own

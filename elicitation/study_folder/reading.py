@@ -10,6 +10,7 @@ from core.text import readable
 from elicitation.models import Endorsement, UpgradeStory, WisdomVote
 from elicitation.study_folder import story_draws
 from elicitation.study_folder.content import (
+    IS_SATISFIED,
     KEPT_OF_VOTES,
     OPTIONAL,
     REQUIRED,
@@ -351,7 +352,7 @@ def _read_later(folder: Path, found: Folder, errors: Errors, there: set[str], pe
         for row in read_csv(folder / "graph_position_checks.csv", columns, errors):
             person, value = _person(row, people), row.number("deduplicated_card_id")
             row.known("deduplicated_card_id", value, merged, "deduplicated card", MERGED)
-            found.fair.append(CheckRow(person, None, value or 0, row.choice("is_satisfied", ("True", "False"))))
+            found.fair.append(CheckRow(person, None, value or 0, row.choice("is_satisfied", tuple(IS_SATISFIED))))
 
 
 def _person(row: Row, people: dict[str, None]) -> str:

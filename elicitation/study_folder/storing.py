@@ -37,7 +37,16 @@ from elicitation.models import (
     WisdomVote,
 )
 from elicitation.study_folder import story_draws
-from elicitation.study_folder.content import LATER, OPTIONAL, REQUIRED, Folder, ImportSummary, PickRow, ValueRow
+from elicitation.study_folder.content import (
+    IS_SATISFIED,
+    LATER,
+    OPTIONAL,
+    REQUIRED,
+    Folder,
+    ImportSummary,
+    PickRow,
+    ValueRow,
+)
 from elicitation.study_folder.reading import read_folder
 from elicitation.study_settings import DemographicField
 from elicitation.tables import BadFile
@@ -114,7 +123,7 @@ def _store(found: Folder, slug: str, digest: str) -> dict[str, int]:
     values = {number: _value(study, row, questions) for number, row in found.values.items()}
     CanonicalValue.objects.bulk_create(values.values(), BATCH)
     cards = _store_cards(found, study)
-    _store_runs(found, study, values, cards)
+    later = _store_runs(found, study, values, cards)
     people = {name: uuid4() for name in sorted(found.people)}
     insert_rows(
         Participant,
@@ -128,7 +137,7 @@ def _store(found: Folder, slug: str, digest: str) -> dict[str, int]:
     items = story_draws.store(found.story_draws, people, stories, questions)
     _store_votes(found, study, people, values, contexts, stories, items)
     _store_picks(found, people, values, questions)
-    _store_checks(found, study, people, cards)
+    _store_checks(found, study, people, cards, later)
     return {
         "questions": len(questions),
         "contexts": len(contexts),
@@ -211,8 +220,11 @@ def _store_cards(found: Folder, study: Study) -> dict[int, ValuesCard]:
     return cards
 
 
-def _store_runs(found: Folder, study: Study, values: dict[int, CanonicalValue], cards: dict[int, ValuesCard]) -> None:
-    """Store the grouping that the votes were cast under as the active run, and later generations beside it."""
+def _store_runs(
+    found: Folder, study: Study, values: dict[int, CanonicalValue], cards: dict[int, ValuesCard]
+) -> dict[int, CanonicalValue]:
+    """Store the grouping that the votes were cast under as the active run, and later generations beside it. Return the
+    values of those by the source's id."""
     first = DeduplicationRun.objects.create(study=study, number=1, method="import", is_active=True)
     own = [(cards[n], row.fields.get("canonical_id")) for n, row in found.cards.items()]
     ValueMember.objects.bulk_create(
@@ -237,6 +249,7 @@ def _store_runs(found: Folder, study: Study, values: dict[int, CanonicalValue], 
         ValueMember.objects.bulk_create(
             [ValueMember(run=run, card=cards[card], value=merged[value]) for card, value in members], BATCH
         )
+    return merged
 
 
 def _store_stories(
@@ -363,7 +376,13 @@ def _store_picks(
     )
 
 
-def _store_checks(found: Folder, study: Study, people: dict[str, UUID], cards: dict[int, ValuesCard]) -> None:
+def _store_checks(
+    found: Folder,
+    study: Study,
+    people: dict[str, UUID],
+    cards: dict[int, ValuesCard],
+    later: dict[int, CanonicalValue],
+) -> None:
     kinds = VerificationAnswer.Kind
     told = [(kinds.SAME_CARD, row) for row in found.same_card] + [(kinds.FAIR_POSITION, row) for row in found.fair]
     VerificationAnswer.objects.bulk_create(
@@ -373,8 +392,9 @@ def _store_checks(found: Folder, study: Study, people: dict[str, UUID], cards: d
                 participant_id=people[row.participant],
                 kind=kind,
                 card=None if row.card is None else cards[row.card],
+                value=later[row.merged],
                 source_value_id=str(row.merged),
-                answer=row.answer,
+                answer=IS_SATISFIED.get(row.answer, row.answer),
             )
             for kind, row in told
         ],

@@ -31,7 +31,7 @@ from elicitation.models import (
     WisdomVote,
 )
 from elicitation.study_folder import story_draws
-from elicitation.study_folder.content import LATER, MAPPING, REQUIRED, STUDY_FORMAT
+from elicitation.study_folder.content import IS_SATISFIED, LATER, MAPPING, REQUIRED, STUDY_FORMAT
 from elicitation.study_settings import settings_of
 from elicitation.tables import BadFile
 
@@ -350,7 +350,8 @@ def _later_files(study: Study, people: dict[Any, str]) -> Iterator[tuple[str, It
                 ["participant", *keys], ([name, *(answers.get(k, "") for k in keys)] for name, answers in with_answers)
             ),
         )
-    given = study.verification_answers.select_related("card").order_by("id")
+    # what was answered here is tied to values and cards that a folder does not tie to people
+    given = study.verification_answers.exclude(source_value_id="").select_related("card").order_by("id")
     checks = [c for c in given if c.participant_id in people]
     same = [c for c in checks if c.kind == VerificationAnswer.Kind.SAME_CARD and c.card]
     fair = [c for c in checks if c.kind == VerificationAnswer.Kind.FAIR_POSITION]
@@ -363,11 +364,12 @@ def _later_files(study: Study, people: dict[Any, str]) -> Iterator[tuple[str, It
             ),
         )
     if fair:
+        satisfied = {ours: theirs for theirs, ours in IS_SATISFIED.items()}
         yield (
             "graph_position_checks.csv",
             _csv(
                 ["participant", "deduplicated_card_id", "is_satisfied"],
-                ([people[c.participant_id], c.source_value_id, c.answer] for c in fair),
+                ([people[c.participant_id], c.source_value_id, satisfied[c.answer]] for c in fair),
             ),
         )
 

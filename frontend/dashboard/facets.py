@@ -29,10 +29,10 @@ STATES = {
 WORK = "elicitation.propose_facets"
 
 
-class ValueView(StudyDesk):
+class FacetsView(StudyDesk):
     """A value of the study. Who holds it is not told, only how many."""
 
-    template = "value.html"
+    template = "facets.html"
     step = "values"
 
     @property
@@ -65,7 +65,7 @@ class ValueView(StudyDesk):
                 told = _("The model has been asked. What it proposes counts only if you confirm it.")
             case _:
                 raise ValidationError(_("Nothing was changed."))
-        return self.done(told, "dashboard:value", self.study.slug, value.number)
+        return self.done(told, "dashboard:facets", self.study.slug, value.number)
 
     def _row(self, named: str) -> AboutValue:
         """Return the row about this value that a form or an address names, as "norm-3"; else 404."""

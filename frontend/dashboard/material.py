@@ -1,4 +1,4 @@
-"""What people gave, for review: interviews, values, stories, votes."""
+"""What people gave, for review: interviews, stories, votes."""
 
 import logging
 from math import ceil
@@ -13,18 +13,9 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 
 from core.jobs import request_job
-from elicitation import deduplication, interviews, stories
-from elicitation.models import (
-    CanonicalValue,
-    Interview,
-    MergeCandidate,
-    Participant,
-    UpgradeStory,
-    ValueMember,
-    WisdomVote,
-)
+from elicitation import interviews, stories
+from elicitation.models import Interview, Participant, UpgradeStory, WisdomVote
 from elicitation.study_settings import settings_of
-from elicitation.values import counted_values, holders
 from frontend.dashboard.desk import StudyDesk, number_in
 
 logger = logging.getLogger(__name__)
@@ -64,75 +55,6 @@ class InterviewView(StudyDesk):
         card = getattr(interview, "card", None)
         quotes = [q["text"] for policy in card.policies for q in policy["quotes"]] if card else []
         return {"interview": interview, "turns": interviews.transcript(interview), "card": card, "quotes": quotes}
-
-
-class ValuesView(StudyDesk):
-    """The values that count, what looks nearly equal, and merges that can be undone."""
-
-    template = "values.html"
-    step = "values"
-
-    def act(self, request: HttpRequest) -> HttpResponseBase:
-        form, study = request.POST, self.study
-        match form.get("act"):
-            case "propose":
-                request_job(
-                    "elicitation.propose_merges", {"study": str(study.id)}, scope_key=study.scope_key, user=self.user
-                )
-                return self.done(_("The search for nearly equal values has begun."), "dashboard:values", study.slug)
-            case "merge" | "keep" as decision:
-                candidates = MergeCandidate.objects.filter(run__study=study, decision="")
-                candidate = get_object_or_404(candidates, id=number_in(form.get("candidate", "")))
-                deduplication.decide(candidate, decision, self.user)
-                told = _("Counted as one from now on.") if decision == "merge" else _("Kept apart.")
-            case "merge-chosen":
-                chosen = counted_values(study).filter(number__in=map(number_in, form.getlist("value")))
-                try:
-                    deduplication.merge(study, chosen, self.user)
-                except ValueError:
-                    raise ValidationError(_("Choose two or more values first.")) from None
-                told = _("Counted as one from now on.")
-            case "split":
-                apart = get_object_or_404(study.values, number=number_in(form.get("number", "")))
-                try:
-                    deduplication.split(study, apart)
-                except ValueError:
-                    raise ValidationError(_("That value counts as itself already.")) from None
-                told = _("“%s” counts as itself again. Votes follow.") % apart.title
-            case "undo":
-                try:
-                    deduplication.undo(deduplication.active_run(study))
-                except ValueError:
-                    raise ValidationError(_("There is no earlier grouping to go back to.")) from None
-                told = _("The last merge is undone. Votes follow.")
-            case _:
-                raise ValidationError(_("Nothing was changed."))
-        return self.done(told, "dashboard:values", study.slug)
-
-    def context(self) -> dict[str, Any]:
-        held = holders(self.study)
-        values = list(counted_values(self.study).order_by("number"))
-        merged = deduplication.projection(self.study)
-        into: dict[int, list[CanonicalValue]] = {}
-        for value in CanonicalValue.objects.filter(id__in=merged):
-            into.setdefault(merged[value.id], []).append(value)
-        cards: dict[int, int] = {}
-        members = ValueMember.objects.filter(run__study=self.study, run__is_active=True)
-        for value, count in members.values_list("value_id").annotate(n=Count("card")).order_by():
-            cards[merged.get(value, value)] = cards.get(merged.get(value, value), 0) + count
-        rows = sorted(values, key=lambda v: (-held.get(v.id, 0), -cards.get(v.id, 0), v.number))
-        waiting = deduplication.waiting(self.study)
-        return {
-            "values": [
-                {"value": v, "held": held.get(v.id, 0), "cards": cards.get(v.id, 0), "merged": into.get(v.id, [])}
-                for v in rows
-            ],
-            "candidates": waiting[:20],
-            "waiting": len(waiting),
-            "can_undo": deduplication.active_run(self.study).parent_id is not None,
-            "job": self.job("elicitation.propose_merges"),
-            "searched": None if waiting else self.last_done("elicitation.propose_merges"),
-        }
 
 
 class StoriesView(StudyDesk):

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from core.access import caller_of
 from core.ledger import DatabaseLedger, model_is_configured
 from core.models import Job, LLMCall
-from elicitation import deduplication, participation, studies
+from elicitation import deduplication, participation, studies, verification
 from elicitation.models import Participant, Study, StudyMembership, UpgradeStory, ValuesCard
 from elicitation.study_settings import settings_of
 from frontend.dashboard.desk import DeskPage, StudyDesk, number_in, told
@@ -198,6 +198,7 @@ class StudyView(StudyDesk):
             "members": study.memberships.select_related("user"),
             "roles": StudyMembership.Role.choices[1:],
             "merges_waiting": len(deduplication.waiting(study)),
+            "objections": len(verification.objections(study)),
             "stories_waiting": study.stories.filter(state=UpgradeStory.State.PROPOSED).count(),
             "needs_eye": Participant.objects.counted(study).exclude(needs_eye="").prefetch_related("interviews"),
         }

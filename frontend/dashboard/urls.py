@@ -1,6 +1,6 @@
 from django.urls import path
 
-from frontend.dashboard import constitutions, facets, material, results, snapshots, stories, studies, tools
+from frontend.dashboard import constitutions, facets, material, results, snapshots, stories, studies, tools, values
 
 app_name = "dashboard"
 
@@ -11,8 +11,11 @@ urlpatterns = [
     path("studies/<slug:slug>/edit/", studies.EditStudyView.as_view(), name="edit-study"),
     path("studies/<slug:slug>/interviews/", material.InterviewsView.as_view(), name="interviews"),
     path("studies/<slug:slug>/interviews/<uuid:interview>/", material.InterviewView.as_view(), name="interview"),
-    path("studies/<slug:slug>/values/", material.ValuesView.as_view(), name="values"),
-    path("studies/<slug:slug>/values/<int:number>/", facets.ValueView.as_view(), name="value"),
+    path("studies/<slug:slug>/values/", values.ValuesView.as_view(), name="values"),
+    path("studies/<slug:slug>/values/history/", values.ValuesHistoryView.as_view(), name="values-history"),
+    path("studies/<slug:slug>/values/<int:number>/", values.ValueView.as_view(), name="value"),
+    path("studies/<slug:slug>/values/<int:number>/facets/", facets.FacetsView.as_view(), name="facets"),
+    path("studies/<slug:slug>/verification/", values.VerificationView.as_view(), name="verification"),
     path("studies/<slug:slug>/stories/", material.StoriesView.as_view(), name="stories"),
     path("studies/<slug:slug>/stories/new/", stories.NewStoryView.as_view(), name="new-story"),
     path("studies/<slug:slug>/stories/<int:number>/", stories.StoryView.as_view(), name="story"),

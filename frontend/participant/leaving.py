@@ -13,6 +13,7 @@ from constitutions.models import Constitution
 from core.access import NOBODY
 from elicitation import draws, participation, personal_data, picks, withdrawal
 from elicitation.models import DrawItem, Exposure, Participant, Study
+from frontend.participant import verifying
 from frontend.participant.pages import RETURN_COOKIE, ParticipantPage, forget, number_in, remember
 from frontend.participant.standing import standing_of
 
@@ -31,10 +32,10 @@ class FinishView(ParticipantPage):
         return super().get(request, slug)
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
-        if "is_fair" in request.POST:
-            comment = request.POST.get("comment", "")
-            participation.save_position_answer(self.participant, request.POST["is_fair"] == "yes", comment)
-            return redirect(f"{reverse('finish', args=[self.study.slug])}#place")
+        if "kind" in request.POST:
+            verifying.say(self.participant, request.POST)
+            place = "same" if request.POST["kind"] == "same_card" else "place"
+            return redirect(f"{reverse('finish', args=[self.study.slug])}#{place}")
         given = {q.key: number_in(request.POST.get(f"exit_{q.key}", "")) for q in self.settings.exit_questions}
         participation.save_exit_answers(self.participant, {key: n for key, n in given.items() if n is not None})
         return redirect(f"{reverse('finish', args=[self.study.slug])}#how")
@@ -47,6 +48,7 @@ class FinishView(ParticipantPage):
             "completion_code": self.settings.completion_code if self.participant.finished_at else "",
             "exit_given": self.participant.exit_answers,
             "standing": standing_of(self.participant),
+            **verifying.asked_of(self.participant),
             "has_picks": Exposure.objects.filter(draw__participant=self.participant).exists(),
             "has_stories": DrawItem.objects.filter(draw__participant=self.participant).exists(),
             "new_values": picks.count_new(self.participant) if takes_answers else 0,

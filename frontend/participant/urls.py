@@ -1,9 +1,11 @@
 from django.urls import path
 
-from frontend.participant import arriving, judging, leaving, talking
+from frontend.participant import arriving, judging, leaving, talking, verifying
 
 urlpatterns = [
     path("back/", arriving.BackView.as_view(), name="back"),
+    path("check/", verifying.CheckView.as_view(), name="check"),
+    path("check/<str:token>/", verifying.CheckLinkView.as_view(), name="check-link"),
     path("s/<slug:slug>/", arriving.TakePartView.as_view(), name="take-part"),
     path("s/<slug:slug>/consent/", arriving.ConsentView.as_view(), name="consent"),
     path("s/<slug:slug>/about-you/", arriving.AboutYouView.as_view(), name="about-you"),

@@ -9,6 +9,7 @@ import { forgetDrafts, forgetSent, keepDraft } from "./drafts.js";
 import { enhanceForm, wakeForms } from "./forms.js";
 import { showMarked } from "./graph.js";
 import { followJob } from "./jobs.js";
+import { enhanceKeys } from "./keys.js";
 import { enhancePicks } from "./picks.js";
 import { sayLocalTime } from "./times.js";
 
@@ -25,6 +26,7 @@ const enhancers: [string, Enhancer][] = [
   ["[data-check-all]", enhanceCheckAll],
   ["[data-copy]", enhanceCopy],
   ["[data-job]", followJob],
+  ["[data-keys]", enhanceKeys],
   [".scroll > .graph", showMarked],
   ["time[data-local]", sayLocalTime],
 ];

@@ -10,8 +10,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from core import jobs
 from core.models import Job, User
-from elicitation import comparisons, facets, interviews
-from elicitation.models import Context, Dataset, Study, StudyMembership, WisdomVote
+from elicitation import comparisons, deduplication, facets, interviews
+from elicitation.models import Context, Dataset, MergeCandidate, Study, StudyMembership, WisdomVote
 from frontend.accounts import first_sign_in_code
 from graphs import building
 from reports.models import Report
@@ -114,7 +114,9 @@ def test_a_study_is_set_up_tried_and_opened_from_the_first_account_on(
 ADDRESSES = {
     "studies": "/studies/", "new": "/studies/new/?template=town", "study": "/studies/moot/",
     "edit": "/studies/moot/edit/", "interviews": "/studies/moot/interviews/", "values": "/studies/moot/values/",
-    "value": "/studies/moot/values/1/",
+    "facets": "/studies/moot/values/1/facets/",
+    "value": "/studies/moot/values/1/", "values-history": "/studies/moot/values/history/",
+    "verification": "/studies/moot/verification/",
     "stories": "/studies/moot/stories/", "votes": "/studies/moot/votes/", "graph": "/studies/moot/graph/",
     "constitution": "/studies/moot/constitution/", "datasets": "/datasets/", "dataset": "/datasets/pairs/", "arrow": "/studies/moot/graph/?arrow=1-3", "reports": "/reports/", "jobs": "/jobs/",
     "developers": "/developers/", "account": "/account/", "public-graph": "/g/moot/", "home": "/",
@@ -141,6 +143,23 @@ def test_every_page_fits_its_screen_and_has_no_serious_fault_of_access(
     page.goto(ADDRESSES["interviews"])
     page.get_by_role("link", name="P-12").click()
     look(page, f"dashboard-interview-{width}")
+
+
+def test_pairs_are_decided_and_undone_by_keys_alone(moot: Study, open_browser: OPENS) -> None:
+    first, second, third = moot.values.order_by("number")[:3]
+    run = deduplication.active_run(moot)
+    for other, similarity in ((second, 0.9), (third, 0.8)):
+        MergeCandidate.objects.create(run=run, first=first, second=other, similarity=similarity)
+    page = open_browser(**DESK).new_page()
+    sign_in(page)
+    page.goto(ADDRESSES["values"] + "#pairs")
+    for key, waiting in (("d", "1 pair to review"), ("u", "2 pairs to review"), ("s", "1 pair to review")):
+        page.keyboard.press(key)
+        expect(page.get_by_role("heading", name=waiting)).to_be_visible()
+    assert deduplication.projection(moot) == {second.id: first.id}
+    page.get_by_role("searchbox").focus()
+    page.keyboard.press("d")
+    expect(page.get_by_role("heading", name="1 pair to review")).to_be_visible()
 
 
 def test_a_constitution_is_found_read_and_published_without_script(

@@ -92,6 +92,9 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "participants/me/talk/": {"delete": PERSON},
     "participants/me/data/": {"get": PERSON},
     "participants/me/finish/": {"post": PERSON},
+    "participants/me/verification/": {"get": PERSON, "post": PERSON},
+    "studies/<slug:slug>/verification/": {"get": RUNS},
+    "studies/<slug:slug>/verification/links/": {"post": CHANGES},
     "interviews/": {"get": PERSON, "post": PERSON},
     "interviews/<uuid:pk>/": {"get": OWN},
     "interviews/<uuid:pk>/turns/": {"post": OWN},
@@ -140,7 +143,7 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
 # everyone may open shows only what is published or one's own.
 TEAM_PAGES = ("studies/<slug:slug>/",)
 ACCOUNT_PAGES = ("studies/", "datasets/", "reports/", "jobs/", "account/")
-OPEN_PAGES = ("back/", "developers/", "s/<slug:slug>/", "g/<slug:slug>/", "c/<slug:slug>/", "accounts/")
+OPEN_PAGES = ("back/", "check/", "developers/", "s/<slug:slug>/", "g/<slug:slug>/", "c/<slug:slug>/", "accounts/")
 
 
 @dataclass

@@ -26,6 +26,7 @@ from elicitation.models import (
     Participant,
     Study,
     StudyMembership,
+    VerificationAnswer,
     WisdomVote,
 )  # fmt: skip
 from graphs.models import GraphPublication, GraphSnapshot
@@ -65,6 +66,11 @@ class World:
             to_value=self.values[1], context=self.context, answer="upgrade", voted_at=timezone.now(),
         )  # fmt: skip
         Endorsement.objects.create(participant=person, value=self.values[0], answer="agree")
+
+    def add_verification(self) -> None:
+        VerificationAnswer.objects.create(
+            study=self.study, participant=join(self.study), kind="same_card", answer="same", value=self.values[0]
+        )
 
     def add_draw(self) -> None:
         now = timezone.now()
@@ -146,6 +152,7 @@ GROW: dict[str, Callable[[World], None]] = {
     "studies/<slug:slug>/draws/": World.add_draw,
     "studies/<slug:slug>/draws/all/": World.add_draw,
     "studies/<slug:slug>/votes/": World.add_vote,
+    "studies/<slug:slug>/verification/": World.add_verification,
     "studies/<slug:slug>/comparisons/": World.add_comparison,
     "datasets/": World.add_dataset,
     "datasets/<slug:slug>/comparisons/": World.add_comparison,

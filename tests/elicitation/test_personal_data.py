@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from core.ledger import DatabaseLedger
 from core.models import IdempotencyKey, LLMCall
 from core.problems import Gone
-from elicitation import cards, interviews, participation, personal_data, withdrawal
+from elicitation import cards, interviews, participation, personal_data, verification, withdrawal
 from elicitation.models import (
     Annotation,
     Annotator,
@@ -77,7 +77,7 @@ def everything(participant: Participant, study: Study, context: Context) -> Part
     Exposure.objects.create(draw=draw, position=0, value=others)
     Endorsement.objects.create(participant=person, value=others, draw=draw, answer="agree")
     vote_of(person, story)
-    VerificationAnswer.objects.create(study=study, participant=person, kind="same_card", card=card, answer="yes")
+    VerificationAnswer.objects.create(study=study, participant=person, kind="same_card", card=card, answer="same")
     dataset = Dataset.objects.create(slug="d", title="D", study=study)
     comparison = Comparison.objects.create(dataset=dataset, number=1, text_a="a", text_b="b")
     annotator = Annotator.objects.create(dataset=dataset, number=1, source_id="p", kind="human", participant=person)
@@ -87,7 +87,7 @@ def everything(participant: Participant, study: Study, context: Context) -> Part
         request_sha256="x", outcome="ok", raw_text=f"so {SECRET}", cost="0.01",
     )  # fmt: skip
     participation.save_exit_answers(person, {"fair": 4})
-    participation.save_position_answer(person, False, f"{SECRET} is higher")
+    verification.say(person, "fair_position", "not_fair", f"{SECRET} is higher")
     person.refresh_from_db()
     return person
 

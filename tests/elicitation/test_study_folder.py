@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from elicitation import deduplication, draws, picks, votes, withdrawal
+from elicitation import deduplication, draws, picks, verification, votes, withdrawal
 from elicitation.models import (
     CanonicalValue,
     ConsentText,
@@ -440,7 +440,7 @@ def test_nobodys_free_text_is_written(study: Study, tmp_path: Path) -> None:
     story_between(study, values[0], values[1], Context.objects.all()[0])
     (item,) = draws.draw_stories(third).items.all()
     votes.cast_wisdom_vote(third, item, answer="upgrade", comment="My cousin Bert drinks.")
-    Participant.objects.update(position_comment="My cousin Bert drinks.")
+    verification.say(first, "fair_position", "not_fair", "My cousin Bert drinks.")
     export_study(study, tmp_path / "one")
     assert not [name for name, data in content(tmp_path / "one").items() if b"Bert" in data]
 

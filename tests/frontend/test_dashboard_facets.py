@@ -21,7 +21,7 @@ def value(study: Study) -> CanonicalValue:
 
 
 def address(value: CanonicalValue) -> str:
-    return reverse("dashboard:value", args=[value.study.slug, value.number])
+    return reverse("dashboard:facets", args=[value.study.slug, value.number])
 
 
 def page(desk: Client, value: CanonicalValue) -> str:

@@ -21,6 +21,7 @@ from elicitation.models import (
     Study,
     UpgradeStory,
     ValuesCard,
+    VerificationAnswer,
     WisdomVote,
 )
 from graphs import building
@@ -502,10 +503,11 @@ def test_the_exit_questions_and_the_place_are_answered(person: Client, participa
     person.get(f"/s/{participant.study.slug}/others/")
     person.post(finished, {"exit_fair": "4", "exit_trust": "9", "exit_else": "1"})
     person.post(finished, {"exit_fair": "4"})
-    person.post(finished, {"is_fair": "no", "comment": "Too low"})
+    person.post(finished, {"kind": "fair_position", "answer": "not_fair", "comment": "Too low"})
     participant.refresh_from_db()
     assert participant.exit_answers == {"fair": 4}
-    assert (participant.position_is_fair, participant.position_comment) == (False, "Too low")
+    said = VerificationAnswer.objects.get(participant=participant)
+    assert (said.kind, said.answer, said.comment) == ("fair_position", "not_fair", "Too low")
 
 
 def test_the_completion_code_is_for_those_who_are_through(

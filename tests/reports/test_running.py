@@ -77,7 +77,7 @@ def test_the_command_writes_the_body_and_its_hash(study: Study, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (("horoscope", "--study", "letting-go"), "kind: Choose one of: agreement, funnel"),
+        (("horoscope", "--study", "letting-go"), "kind: Choose one of: agreement, "),
         (("funnel",), "--study: This report is about a study"),
         (("funnel", "--study", "nothing"), "There is no study nothing"),
         (("agreement", "--dataset", "nothing"), "There is no dataset nothing"),
