@@ -87,9 +87,14 @@ def build_graph(
     inputs_sha256 = sha256_of(frame | inputs)
     if snapshot := GraphSnapshot.objects.filter(study=study, inputs_sha256=inputs_sha256).first():
         return snapshot
-    body = frame | findings(votes, counted, rules, seed, texts, tell)
+    body: dict[str, Any] = frame | findings(votes, counted, rules, seed, texts, tell)
+    counts, last_vote_id = body["counts"], counted.last_vote_id
+    written = canonical_bytes(body)
+    del body, counted, votes, texts, inputs  # a written body can be large, and a database takes several copies of it
+    sha256, text = hashlib.sha256(written).hexdigest(), written.decode()
+    del written
     tell(4, 4, _("Storing"))
-    return _store(study, frame, body, inputs_sha256, counted.last_vote_id, pins)
+    return _store(study, frame, counts, text, sha256, inputs_sha256, last_vote_id, pins)
 
 
 def read_options(study: Study, *, mode: str = "robust", seed: int = 0, **filters: Any) -> Filters:
@@ -197,8 +202,8 @@ def findings(
             for number, text in texts.items()
             if number not in scores
         ],
-        "edges": [_edge(place, judged) for place in kept.tolist()],
-        "dropped": [_edge(place, judged) for place in dropped.tolist()],
+        "edges": (_edge(place, judged) for place in kept.tolist()),  # written one by one: there may be very many
+        "dropped": (_edge(place, judged) for place in dropped.tolist()),
         "winners": winners,
         "components": ranking.components(weights),
         "cycles": ranking.cycles(weights),
@@ -288,7 +293,14 @@ def _flip(votes: Votes, rules: Rules, voters: int) -> dict[str, Any]:
 
 
 def _store(
-    study: Study, frame: Mapping[str, Any], body: Mapping[str, Any], inputs_sha256: str, last_vote_id: int, pins: Pins
+    study: Study,
+    frame: Mapping[str, Any],
+    counts: Mapping[str, int],
+    body: str,
+    sha256: str,
+    inputs_sha256: str,
+    last_vote_id: int,
+    pins: Pins,
 ) -> GraphSnapshot:
     """Return the new snapshot, or the equal one that someone else stored at the same moment."""
     for _attempt in range(5):
@@ -301,15 +313,15 @@ def _store(
                     rules=frame["rules"],
                     filters=frame["filters"],
                     seed=frame["seed"],
-                    body=canonical_bytes(body).decode(),
-                    sha256=sha256_of(body),
+                    body=body,
+                    sha256=sha256,
                     inputs_sha256=inputs_sha256,
                     pins=pins.stored(),
                     last_vote_id=last_vote_id,
-                    vote_count=body["counts"]["votes"],
-                    voter_count=body["counts"]["voters"],
-                    value_count=body["counts"]["values"],
-                    edge_count=body["counts"]["edges"],
+                    vote_count=counts["votes"],
+                    voter_count=counts["voters"],
+                    value_count=counts["values"],
+                    edge_count=counts["edges"],
                     code_version=code_version(),
                 )
         except IntegrityError:  # the same graph was stored meanwhile, or another that took the number

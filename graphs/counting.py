@@ -1,14 +1,15 @@
 """Which votes count: those of a study, current at a moment, about values as the active deduplication run sees them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import chain
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
 from django.core.exceptions import ValidationError
-from django.db.models import Case, IntegerField, QuerySet, When
+from django.db.models import CharField, QuerySet
+from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
 from core.text import near
@@ -16,6 +17,9 @@ from elicitation.groups import SMALLEST_CELL, members
 from elicitation.models import CanonicalValue, Context, Participant, Question, Study, WisdomVote
 from graphs.algorithms.tally import ANSWERS, Votes, order_by, starts_of
 from graphs.pins import Pins, pins_now, pins_of, projection_in
+
+CHUNK = 10_000  # rows read at a time
+COLUMNS = (np.int64, np.int32, np.int32, np.int32, np.int32, np.int8)  # ids, and those of `Votes`
 
 
 @dataclass(frozen=True)
@@ -110,7 +114,7 @@ def count_votes(study: Study, filters: Filters, *, pins: Pins | None = None, unt
     With a group, whatever could tell about fewer than five people is left out too (`_safe_cells`).
     Raises ValidationError if no vote is left, or if the group or the rest is of fewer than five people.
     """
-    found = _projected(study, _standing(study, filters, until=until), pins or pins_now(study))
+    found = _projected(study, filters, pins or pins_now(study), until=until)
     votes, withheld = found.votes, 0
     if filters.group:
         rows, withheld = _safe_cells(votes, _numbers_of(study, filters.group))
@@ -128,7 +132,7 @@ def votes_behind(
     try:
         pins = pins_of(study, pinned)
         filters = read_filters(study, pins=pins, **stored)
-        found = _projected(study, _standing(study, filters, until=last_vote_id), pins)
+        found = _projected(study, filters, pins, until=last_vote_id)
         rows = np.arange(len(found.votes))
         if filters.group:
             rows = _safe_cells(found.votes, _numbers_of(study, filters.group))[0]
@@ -148,7 +152,9 @@ def votes_since(
         filters = read_filters(study, pins=pins_of(study, pinned), **stored)
     except ValidationError:
         return 0
-    return _standing(study, filters).filter(id__gt=last_vote_id).distinct().count()
+    votes = _given(study, filters, None).filter(id__gt=last_vote_id)
+    counted = votes.filter(participant__in=Participant.objects.counted(study))
+    return counted.exclude(id__in=_superseded(study, filters, None)).distinct().count()
 
 
 class _Projected(NamedTuple):
@@ -161,74 +167,102 @@ class _Projected(NamedTuple):
     merged: int
 
 
-def _projected(study: Study, votes: QuerySet[WisdomVote], pins: Pins) -> _Projected:
+def _projected(study: Study, filters: Filters, pins: Pins, *, until: int | None = None) -> _Projected:
     values = CanonicalValue.objects.filter(study=study)
-    target = projection_in(study, pins.run)
-    numbers = dict(values.values_list("id", "number"))
-    archived_ids = [value for value, number in numbers.items() if number in pins.archived]
-    ids, voter, source, goal, context, answer = _columns(votes)
-    source, goal = _looked_up(source, target), _looked_up(goal, target)
-    archived = np.isin(source, archived_ids) | np.isin(goal, archived_ids)
-    merged = (source == goal) & ~archived
+    merges = projection_in(study, pins.run)
+    number_of = dict(values.values_list("id", "number"))
+    target, numbers = _Table(merges), _Table(number_of)
+    archived_ids = [value for value, number in number_of.items() if number in pins.archived]
     named = study.contexts.values_list("number", "text", "id")
     contexts = sorted((pins.contexts.get(number, text), context_id) for number, text, context_id in named)
-    places = {context_id: place for place, (_text, context_id) in enumerate(contexts)}
-    found = Votes(
-        voter=voter.astype(np.int32),
-        source=_looked_up(source, numbers).astype(np.int32),
-        target=_looked_up(goal, numbers).astype(np.int32),
-        context=_looked_up(context, places).astype(np.int32),
-        answer=answer.astype(np.int8),
-        contexts=tuple(text for text, _id in contexts),
+    places = _Table({context_id: place for place, (_text, context_id) in enumerate(contexts)})
+    columns: list[list[np.ndarray]] = [[] for _ in COLUMNS]
+    last = archived = merged = 0
+    for ids, voter, source, goal, context, answer in _standing(study, filters, until):
+        last = max(last, int(ids.max(initial=0)))
+        source, goal = target.of(source), target.of(goal)
+        is_archived = np.isin(source, archived_ids) | np.isin(goal, archived_ids)
+        is_merged = (source == goal) & ~is_archived
+        archived, merged = archived + int(is_archived.sum()), merged + int(is_merged.sum())
+        rows = (ids, voter, numbers.of(source), numbers.of(goal), places.of(context), answer)
+        for column, found, kind in zip(columns, rows, COLUMNS, strict=True):
+            column.append(found[~(is_archived | is_merged)].astype(kind))
+    ids, voter, source, goal, context, answer = (
+        np.concatenate([*column, np.empty(0, kind)]) for column, kind in zip(columns, COLUMNS, strict=True)
     )
-    kept = np.flatnonzero(~(archived | merged))
-    kept = kept[_newest(found.take(kept))]
-    last = int(ids.max(initial=0))
-    return _Projected(found.take(kept), ids[kept], last, int(archived.sum()), int(merged.sum()))
+    votes = Votes(voter, source, goal, context, answer, tuple(text for text, _id in contexts))
+    if merges:  # merging values can bring a person's votes on two pairs together
+        newest = _newest(votes)
+        ids, votes = ids[newest], votes.take(newest)
+    return _Projected(votes, ids, last, archived, merged)
 
 
-def _columns(votes: QuerySet[WisdomVote]) -> list[np.ndarray]:
-    """Return ids, numbers of people, ids of values and contexts, and places in `ANSWERS`, as columns."""
-    code = Case(*(When(answer=answer, then=place) for place, answer in enumerate(ANSWERS)), output_field=IntegerField())
-    fields = ("id", "participant__number", "from_value_id", "to_value_id", "context_id", code)
-    rows = votes.values_list(*fields).iterator(5000)
-    return list(np.fromiter(chain.from_iterable(rows), np.int64).reshape(-1, len(fields)).T)
+def _standing(study: Study, filters: Filters, until: int | None) -> Iterator[np.ndarray]:
+    """Yield the votes that stood at the moment asked about, some at a time in the order of their ids, as rows of ids,
+    numbers of people, ids of values and contexts, and places in `ANSWERS`.
+
+    Who counts and what was superseded is looked up here: joined in the database, it takes several times as long.
+    """
+    numbers = dict(Participant.objects.counted(study).values_list(_as_text("id"), "number"))
+    superseded = set(_superseded(study, filters, until))
+    answers = {answer: place for place, answer in enumerate(ANSWERS)}
+    votes = _given(study, filters, until).order_by("id")
+    fields = ("id", _as_text("participant_id"), "from_value_id", "to_value_id", "context_id", "answer")
+    rows = votes.values_list(*fields).iterator(CHUNK)
+    counted = (row for row in rows if row[1] in numbers and row[0] not in superseded)
+    while chunk := list(islice(counted, CHUNK)):
+        ids, people, source, goal, context, answer = zip(*chunk, strict=True)
+        coded = [answers[text] for text in answer]
+        yield np.array([ids, [numbers[key] for key in people], source, goal, context, coded])
 
 
-def _looked_up(keys: np.ndarray, table: Mapping[int, int]) -> np.ndarray:
-    """Return what the table has for each key, or the key itself."""
-    if not table:
-        return keys
-    known = np.array(sorted(table))
-    found = np.array([table[key] for key in known.tolist()])
-    places = np.minimum(np.searchsorted(known, keys), len(known) - 1)
-    return np.where(known[places] == keys, found[places], keys)
+def _as_text(field: str) -> Cast:
+    return Cast(field, CharField())  # a UUID for each row would take longer than all the rest
 
 
-def _standing(study: Study, filters: Filters, *, until: int | None = None) -> QuerySet[WisdomVote]:
-    """Return the votes that stood at the moment asked about: a later change of mind does not undo an earlier answer.
-    `until` is the last vote that there was then."""
-    votes = WisdomVote.objects.filter(study=study, participant__in=Participant.objects.counted(study))
+class _Table:
+    """Whole numbers by whole numbers, for many at once."""
+
+    def __init__(self, table: Mapping[int, int]) -> None:
+        self._keys = np.array(sorted(table), np.int64)
+        self._found = np.array([table[key] for key in self._keys.tolist()], np.int64)
+
+    def of(self, keys: np.ndarray) -> np.ndarray:
+        """Return what the table has for each key, or the key itself."""
+        if not len(self._keys):
+            return keys
+        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return np.where(self._keys[places] == keys, self._found[places], keys)
+
+
+def _given(study: Study, filters: Filters, until: int | None) -> QuerySet[WisdomVote]:
+    """Return the votes that the filters let through, whoever gave them, also those superseded. `until` is the last vote
+    that there was then."""
+    votes = WisdomVote.objects.filter(study=study)
     if until is not None:
         votes = votes.filter(id__lte=until)
     if filters.before:
-        newer = {} if until is None else {"superseded_by__id__lte": until}
         votes = votes.filter(voted_at__lt=filters.before)
-        votes = votes.exclude(superseded_by__voted_at__lt=filters.before, **newer)
-    elif until is not None:
-        votes = votes.exclude(superseded_by__id__lte=until)
-    else:
-        votes = votes.filter(superseded_by=None)
     if filters.context:
         votes = votes.filter(context=filters.context)
     if filters.question:
         votes = votes.filter(context__questions=filters.question)
-    return votes.order_by("id")
+    return votes
+
+
+def _superseded(study: Study, filters: Filters, until: int | None) -> QuerySet[WisdomVote, int]:
+    """Return the ids of votes that no longer stood at the moment asked about: a later change of mind does not undo an
+    earlier answer."""
+    later = WisdomVote.objects.filter(study=study, supersedes__isnull=False)
+    if filters.before:
+        later = later.filter(voted_at__lt=filters.before)
+    if until is not None:
+        later = later.filter(id__lte=until)
+    return later.values_list("supersedes_id", flat=True)
 
 
 def _newest(votes: Votes) -> np.ndarray:
-    """Return where the newest vote of each person about each pair in each context is, in order: merging values can
-    bring a person's votes on two pairs together."""
+    """Return where the newest vote of each person about each pair in each context is, in order."""
     columns = (votes.source, votes.target, votes.context, votes.voter)
     order = order_by(*columns)[::-1]
     return np.sort(order[starts_of(*(column[order] for column in columns))])

@@ -1,11 +1,13 @@
 """Which values are wisest: weighted PageRank over the kept arrows, which point to the wiser value."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import NamedTuple
 
 import networkx as nx
 import numpy as np
 from scipy import sparse
+from scipy.sparse import csgraph
 
 from graphs.algorithms.tally import Pair, order_by, starts_of
 
@@ -133,16 +135,48 @@ def winner(scores: Mapping[int, float]) -> int | None:
 
 def components(weights: Mapping[Pair, float]) -> list[list[int]]:
     """Return the values that are joined by arrows in whatever direction: the largest group first, each sorted."""
-    groups = nx.weakly_connected_components(kept_graph(weights))
-    return sorted((sorted(group) for group in groups), key=lambda group: (-len(group), group))
+    return sorted(_groups(weights, "weak"), key=lambda group: (-len(group), group))
 
 
 def cycles(weights: Mapping[Pair, float], most: int = 50, longest: int = 6) -> list[list[int]]:
-    """Return up to `most` simple cycles of at most `longest` values, each from its lowest number, sorted."""
-    found = []
-    for cycle in nx.simple_cycles(kept_graph(weights), length_bound=longest):
-        start = cycle.index(min(cycle))
-        found.append(cycle[start:] + cycle[:start])
-        if len(found) == most:
-            break
-    return sorted(found)
+    """Return up to `most` simple cycles of at most `longest` values, each from its lowest number, sorted. Where there are
+    more, those from the lowest numbers are told."""
+    up: dict[int, list[int]] = {}
+    down: dict[int, list[int]] = {}
+    for source, target in sorted(weights):
+        up.setdefault(source, []).append(target)
+        down.setdefault(target, []).append(source)
+    rounds = sorted(value for group in _groups(weights, "strong") if len(group) > 1 for value in group)
+    return list(islice((cycle for start in rounds for cycle in _cycles_from(start, up, down, longest)), most))
+
+
+def _groups(weights: Mapping[Pair, float], connection: str) -> list[list[int]]:
+    pairs = np.array([*weights], np.int64).reshape(-1, 2)
+    values, places = np.unique(pairs, return_inverse=True)
+    source, target = places.reshape(-1, 2).T
+    arrows = sparse.csr_array((np.ones(len(pairs)), (source, target)), shape=(len(values), len(values)))
+    labels = csgraph.connected_components(arrows, connection=connection)[1]
+    order = order_by(labels)
+    return [group.tolist() for group in np.split(values[order], starts_of(labels[order])[1:]) if len(group)]
+
+
+def _cycles_from(
+    start: int, up: Mapping[int, list[int]], down: Mapping[int, list[int]], longest: int
+) -> Iterator[list[int]]:
+    """Yield the cycles whose lowest number is `start`, sorted."""
+    left = {start: 0}  # how many arrows it takes at least to come back
+    reached = {start}
+    for steps in range(1, longest):
+        reached = {v for value in reached for v in down.get(value, []) if v > start and v not in left}
+        left |= dict.fromkeys(reached, steps)
+    paths = [[start]]
+    while paths:
+        path = paths.pop()
+        onward = up.get(path[-1], [])
+        if start in onward:
+            yield path
+        paths += [
+            [*path, value]
+            for value in reversed(onward)
+            if value not in path and len(path) + left.get(value, longest) <= longest
+        ]

@@ -97,7 +97,8 @@ def order_by(*columns: np.ndarray) -> np.ndarray:
     packed <<= place
     packed |= np.arange(rows)
     packed.sort()
-    return np.asarray(packed & ((1 << place) - 1))
+    packed &= (1 << place) - 1
+    return packed
 
 
 def starts_of(*columns: np.ndarray) -> np.ndarray:
@@ -213,7 +214,7 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         asked = cells >> self._whole(2)
         self._pairs = _distinct(np.concatenate([asked, self._key(*self._values(asked)[::-1])]))
         self.sources, self.targets = self._values(self._pairs)
-        self.back = np.argsort(self._key(self.targets, self.sources))
+        self.back = np.argsort(self._key(self.targets, self.sources)).astype(np.int32)
         counts = np.zeros((3, len(self._pairs)), np.int64)
         counts[cells & self._whole(3), np.searchsorted(self._pairs, asked)] = answers
         self.wiser, self.not_wiser, self.unsure = counts
@@ -248,11 +249,13 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         """As `EdgeTally.deciders`."""
         votes, pair = self.votes, self.pair_of
         wiser, decides = votes.answer == UPGRADE, votes.answer <= NO_UPGRADE
-        pairs = np.concatenate([pair[decides], self.back[pair[wiser]]])
-        voters = np.concatenate([votes.voter[decides], votes.voter[wiser]])
-        order = order_by(pairs, voters)
-        pairs = pairs[order]
-        return np.bincount(pairs[starts_of(pairs, voters[order])], minlength=len(self))
+        key = np.concatenate([pair[decides], self.back[pair[wiser]]], dtype=np.int64)
+        key <<= 31  # no voter's number is larger
+        key |= np.concatenate([votes.voter[decides], votes.voter[wiser]])
+        key.sort()
+        key = key[starts_of(key)]
+        key >>= 31
+        return np.bincount(key, minlength=len(self))
 
     @cached_property
     def asked(self) -> np.ndarray:
@@ -268,13 +271,14 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         votes, pair = self.votes, self.pair_of
         order = order_by(pair, votes.context)
         first = order[starts_of(pair[order], votes.context[order])]  # the first vote on each pair in each context
-        pairs = np.concatenate([pair[first], self.back[pair[first]]])
+        first.sort()
+        pairs = np.concatenate([pair[first], self.back[pair[first]]])  # this direction's come before the other's
         context = np.concatenate([votes.context[first]] * 2)
-        turn = np.concatenate([first, first + len(votes)])  # this direction's come before the other's
-        order = order_by(pairs, context, turn)
-        kept = order[starts_of(pairs[order], context[order])]
-        kept = kept[order_by(pairs[kept], turn[kept])]
-        return context[kept], np.searchsorted(pairs[kept], np.arange(len(self) + 1))
+        order = order_by(pairs, context)
+        order = order[starts_of(pairs[order], context[order])]
+        order.sort()
+        pairs, context = pairs[order], context[order]
+        return context[order_by(pairs)], np.append(0, np.cumsum(np.bincount(pairs, minlength=len(self))))
 
     def contexts_at(self, place: int) -> list[str]:
         """Return the contexts of the pair at this place, as `EdgeTally.contexts`."""

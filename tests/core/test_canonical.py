@@ -49,3 +49,9 @@ def test_a_stored_body_is_read_only_while_it_is_what_was_hashed() -> None:
     with pytest.raises(Problem) as caught:
         unchanged(body.replace("1", "2"), sha256_of({"a": 1}))
     assert caught.value.name == "damaged"
+
+
+def test_a_list_may_come_item_by_item() -> None:
+    rows = [{"b": 1.50, "a": ["e\u0301"]}, {}]
+    assert canonical_bytes({"rows": iter(rows), "z": {}, "a": 1}) == canonical_bytes({"rows": rows, "z": {}, "a": 1})
+    assert canonical_bytes({"rows": iter([])}) == canonical_bytes({"rows": []})

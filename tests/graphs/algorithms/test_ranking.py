@@ -105,3 +105,16 @@ def test_a_cycle_is_told_from_its_lowest_number() -> None:
 def test_a_dense_graph_tells_a_bounded_number_of_cycles() -> None:
     dense = {(a, b): 1.0 for a in range(12) for b in range(12) if a != b}
     assert len(cycles(dense, most=50)) == 50
+
+
+@given(graphs, st.integers(2, 6))
+def test_the_cycles_are_all_that_networkx_finds_sorted(weights: dict[Pair, float], longest: int) -> None:
+    found = list(nx.simple_cycles(kept_graph(weights), length_bound=longest))
+    turned = [cycle[cycle.index(min(cycle)) :] + cycle[: cycle.index(min(cycle))] for cycle in found]
+    assert cycles(weights, most=1000, longest=longest) == sorted(turned)
+
+
+@given(graphs)
+def test_the_components_are_those_of_networkx(weights: dict[Pair, float]) -> None:
+    found = [sorted(group) for group in nx.weakly_connected_components(kept_graph(weights))]
+    assert components(weights) == sorted(found, key=lambda group: (-len(group), group))

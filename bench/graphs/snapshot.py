@@ -1,0 +1,190 @@
+"""From a million votes in a database to a stored snapshot with contexts, beside the bare `GROUP BY` of the same rows.
+
+SQLite in a folder of its own, and PostgreSQL in a database of its own where a server answers at `BENCH_POSTGRES`.
+"""
+
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from bench.measuring import Line, Timing, at_most, in_own_process
+from bench.votes import ANSWERS, made_up_votes
+
+VOTES, VALUES, CONTEXTS, ROUNDS = 1_000_000, 10_000, 200, 5
+TIMES, MOST_MB = 6, 300
+SERVER = os.environ.get("BENCH_POSTGRES", "postgres://postgres@127.0.0.1:5432")
+GROUPED = (
+    "SELECT from_value_id, to_value_id, context_id, answer, count(*) FROM elicitation_wisdomvote"
+    " GROUP BY from_value_id, to_value_id, context_id, answer"
+)
+VOTE_COLUMNS = "study_id participant_id from_value_id to_value_id context_id answer comment run_label source".split()
+
+
+def lines() -> Iterator[Line]:
+    for name, database in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
+        with database() as environment:
+            if environment is None:
+                yield Line(name, "skipped", detail=f"no server answers at {SERVER}")
+                continue
+            in_own_process(__name__, "fill", environment=environment)
+            yield from _mode(name, "mge-2023", ROUNDS, environment)
+            yield from _mode(name, "robust", 1, environment)
+
+
+def _mode(name: str, mode: str, rounds: int, environment: dict[str, str]) -> Iterator[Line]:
+    found = in_own_process(__name__, "time", mode, str(rounds), environment=environment)
+    ours, peer, bare = (Timing(found[what]) for what in ("ours", "read", "bare"))
+    what = f"{name}, {mode}, {VOTES:,} votes of {VALUES:,} values to a snapshot of {found['megabytes']} MB"
+    yield at_most(what, ours, peer, TIMES, "GROUP BY, its rows read")
+    yield Line(what, f"{ours.median / bare.median:.3g}×", "", None, f"GROUP BY within the server alone {bare}")
+    peak = in_own_process(__name__, "once", mode, environment=environment)["peak_mb"]
+    yield Line(
+        f"{name}, {mode}, memory", f"{peak:.0f} MB", f"< {MOST_MB} MB", peak < MOST_MB, "peak of the whole process"
+    )
+
+
+def measured(task: str, *options: str) -> dict[str, Any]:
+    import django
+
+    django.setup()
+    tasks: dict[str, Callable[..., dict[str, Any]]] = {"fill": _fill, "time": _time, "once": _once}
+    return tasks[task](*options)
+
+
+def _fill() -> dict[str, Any]:
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+    study, votes = _study(), made_up_votes(VOTES, VALUES, contexts=CONTEXTS)
+    from elicitation.models import CanonicalValue, Context, Participant
+
+    people = [Participant(study=study, number=n) for n in range(1, int(votes.voter.max()) + 1)]
+    Participant.objects.bulk_create(people, 5000)
+    texts = ["FEELINGS that say what matters here", "MOMENTS when there is still a choice", "PEOPLE who could be asked"]
+    values = [
+        CanonicalValue(
+            study=study, number=n, title=f"Value {n}", description="What it is like to live by it", policies=texts
+        )
+        for n in range(1, VALUES + 1)
+    ]
+    value_ids = [value.id for value in CanonicalValue.objects.bulk_create(values, 5000)]
+    contexts = [Context(study=study, number=n, text=f"When it is the {n}th time") for n in range(1, CONTEXTS + 1)]
+    context_ids = [context.id for context in Context.objects.bulk_create(contexts)]
+    columns = (column.tolist() for column in (votes.voter, votes.source, votes.target, votes.context, votes.answer))
+    _insert(
+        (
+            study.id,
+            people[voter - 1].id,
+            value_ids[source - 1],
+            value_ids[target - 1],
+            context_ids[context],
+            ANSWERS[answer],
+        )
+        for voter, source, target, context, answer in zip(*columns, strict=True)
+    )
+    return {}
+
+
+def _insert(rows: Iterator[tuple[Any, ...]]) -> None:
+    """Write votes past the ORM, which takes half a minute for them."""
+    from django.db import connection
+    from django.utils import timezone
+
+    names = ", ".join([*VOTE_COLUMNS, "voted_at", "created_at"])
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            now = timezone.now()
+            with cursor.copy(f"COPY elicitation_wisdomvote ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row((*row, "", "", "{}", now, now))
+            cursor.execute("ANALYZE")
+        else:
+            told = timezone.now().strftime("%Y-%m-%d %H:%M:%S")
+            marks = ", ".join(["?"] * (len(VOTE_COLUMNS) + 2))
+            insert = f"INSERT INTO elicitation_wisdomvote ({names}) VALUES ({marks})"
+            cursor.execute("BEGIN")
+            connection.connection.executemany(
+                insert, ((study.hex, person.hex, *row, "", "", "{}", told, told) for study, person, *row in rows)
+            )
+            cursor.execute("COMMIT")
+            cursor.execute("ANALYZE")
+
+
+def _study() -> Any:
+    from elicitation.models import Study
+
+    return Study.objects.get_or_create(slug="made-up", defaults={"title": "A million votes", "id": uuid.UUID(int=1)})[0]
+
+
+def _time(mode: str, rounds: str) -> dict[str, Any]:
+    runs: dict[str, list[float]] = {"ours": [], "read": [], "bare": []}
+    for seed in range(int(rounds) + 1):
+        ways = {"ours": lambda: _once(mode, str(seed)), "read": _read, "bare": _bare}  # noqa: B023  called at once
+        for name, way in ways.items():
+            begun = time.perf_counter()
+            found = way()
+            if seed or int(rounds) == 1:
+                runs[name].append(time.perf_counter() - begun)
+            megabytes = found if name == "ours" else None
+            if megabytes is not None:
+                size = megabytes
+        if int(rounds) == 1:
+            break
+    return {**runs, **size}
+
+
+def _once(mode: str, seed: str = "99") -> dict[str, Any]:
+    from graphs.building import build_graph
+
+    snapshot = build_graph(_study(), mode=mode, seed=int(seed))  # another seed is another snapshot
+    return {"megabytes": round(len(snapshot.body) / 1e6)}
+
+
+def _read() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(GROUPED)
+        while cursor.fetchmany(10_000):
+            pass
+
+
+def _bare() -> None:
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) FROM ({GROUPED}) AS grouped")
+        cursor.fetchall()
+
+
+@contextmanager
+def _sqlite() -> Iterator[dict[str, str] | None]:
+    with tempfile.TemporaryDirectory() as folder:
+        yield _environment(folder, f"sqlite:///{folder}/bench.sqlite3")
+
+
+@contextmanager
+def _postgres() -> Iterator[dict[str, str] | None]:
+    try:
+        server = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError:
+        yield None
+        return
+    name = sql.Identifier(f"folkmoot_bench_{os.getpid()}")
+    with server, tempfile.TemporaryDirectory() as folder:
+        server.execute(sql.SQL("CREATE DATABASE {}").format(name))
+        try:
+            yield _environment(folder, f"{SERVER}/folkmoot_bench_{os.getpid()}")
+        finally:
+            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
+
+
+def _environment(folder: str, url: str) -> dict[str, str]:
+    return {"DJANGO_SETTINGS_MODULE": "config.settings", "FOLKMOOT_VAR_DIR": folder, "DATABASE_URL": url}
