@@ -4,6 +4,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graphs.algorithms import tally
+
 ANSWERS = ("upgrade", "no_upgrade", "not_sure")
 
 
@@ -43,3 +45,16 @@ def made_up_votes(votes: int, values: int, *, contexts: int = 200, seed: int = 0
     share = rng.beta(3.3, 1.0, pairs)
     answer = np.where(rng.random(votes) < 0.12, 2, (rng.random(votes) >= share[pair]).astype(np.int64))
     return MadeUpVotes(voter + 1, first[pair] + 1, second[pair] + 1, context, answer)
+
+
+def as_votes(made_up: MadeUpVotes) -> tally.Votes:
+    """Return made-up votes as graphs count them."""
+    codes = np.array([tally.ANSWERS.index(answer) for answer in ANSWERS], np.int8)
+    return tally.Votes(
+        voter=made_up.voter.astype(np.int32),
+        source=made_up.source.astype(np.int32),
+        target=made_up.target.astype(np.int32),
+        context=made_up.context.astype(np.int32),
+        answer=codes[made_up.answer],
+        contexts=tuple(f"When it is the {n:03}th time" for n in range(int(made_up.context.max(initial=0)) + 1)),
+    )

@@ -1,3 +1,5 @@
+from itertools import combinations_with_replacement
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -6,8 +8,8 @@ from hypothesis import strategies as st
 from graphs.algorithms import resampling
 from graphs.algorithms.pruning import RULES, PruningRules, RobustRules, Rules
 from graphs.algorithms.ranking import winner, wisdom_scores
-from graphs.algorithms.resampling import bootstrap, sybil_share, votes_to_flip
-from graphs.algorithms.tally import Vote, tally
+from graphs.algorithms.resampling import bootstrap, sybil_share, votes_to_flip, win_shares
+from graphs.algorithms.tally import Vote, Votes, tally
 from tests.graphs.algorithms.ballots import elections, votes
 
 both = pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
@@ -114,6 +116,51 @@ def test_no_fewer_equal_answers_about_one_pair_would_do(rules: Rules, election: 
                 assert best is None or after in (best, None)
 
 
+def small_election(seed: int) -> list[Vote]:
+    """Votes about six pairs of six values or fewer, most of which find the second wiser."""
+    rng = np.random.default_rng(seed)
+    pairs = {tuple(rng.choice(6, 2, replace=False).tolist()) for _ in range(6)}
+    election = []
+    for n, (source, target) in enumerate(sorted(pairs)):
+        wiser, not_wiser, unsure = (int(rng.integers(low, high)) for low, high in ((3, 15), (0, 5), (0, 3)))
+        election += votes(source, target, wiser=wiser, not_wiser=not_wiser, unsure=unsure, first=100 * n)
+    return election
+
+
+def fewest_by_brute_force(election: list[Vote], rules: Rules, most: int) -> int | None:
+    """Return how many added answers it takes at least to crown another value, by trying all of one size after the
+    other."""
+    before = winner_of(election, rules)
+    answers = [(*pair, answer) for pair in sorted({v[1:3] for v in election}) for answer in ("upgrade", "no_upgrade")]
+    for size in range(1, most + 1):
+        for added in combinations_with_replacement(answers, size):
+            if winner_of(with_added(election, list(added)), rules) not in (before, None):
+                return size
+    return None
+
+
+SMALL = [("robust", n) for n in (3, 4, 6, 7, 9, 17)] + [("mge-2023", n) for n in (4, 9, 12, 17, 21)]
+
+
+@pytest.mark.parametrize(("mode", "seed"), SMALL)
+def test_up_to_three_votes_the_fewest_are_those_that_trying_everything_finds(mode: str, seed: int) -> None:
+    election, rules = small_election(seed), RULES[mode]
+    assert winner_of(election, rules) is not None
+    flip = votes_to_flip(election, rules)
+    expected = fewest_by_brute_force(election, rules, 3)
+    if expected is None:
+        assert flip is None or len(flip.votes) > 3
+    else:
+        assert flip is not None and len(flip.votes) == expected
+        assert winner_of(with_added(election, flip.votes), rules) == flip.new_winner
+
+
+def test_small_elections_need_one_two_three_and_more_votes() -> None:
+    """So that the test above does say something."""
+    flips = [votes_to_flip(small_election(seed), RULES[mode]) for mode, seed in SMALL]
+    assert {1, 2, 3, 4} <= {len(flip.votes) for flip in flips if flip}
+
+
 def test_only_pairs_that_people_are_asked_about_are_voted_on() -> None:
     flip = votes_to_flip(votes(1, 2, wiser=3), PruningRules())
     assert flip is None, "with one pair, asked in one direction, nobody else can win"
@@ -140,3 +187,20 @@ def test_no_winner_no_flip() -> None:
 
 def test_sybil_share_is_that_of_accounts_among_all_people() -> None:
     assert sybil_share(2, 98) == 0.02
+
+
+def test_a_million_votes_for_one_pair_have_no_rival() -> None:
+    many = 1_000_000
+    voter, same = np.arange(1, many + 1), np.ones(many, np.int64)
+    election = Votes(voter, same, 2 * same, 0 * same, 0 * same, ("When in doubt",))
+    assert tally(election)[1, 2].deciders == many
+    assert win_shares(election, RobustRules(), resamples=2, rng=np.random.default_rng(0)) == {2: 1.0}
+    assert votes_to_flip(election, RobustRules()) is None
+
+
+@both
+@settings(max_examples=25, deadline=None)
+@given(election=elections(), seed=st.integers(0, 99))
+def test_win_shares_are_the_wins_of_the_same_bootstrap(rules: Rules, election: list[Vote], seed: int) -> None:
+    shares = win_shares(election, rules, resamples=20, rng=np.random.default_rng(seed))
+    assert shares == stability(election, rules, 20, seed).wins
