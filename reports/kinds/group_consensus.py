@@ -71,13 +71,13 @@ def group_consensus(study: Study, parameters: Parameters) -> dict[str, Any]:
 
 
 def _first(items: list[dict[str, Any]], answer: str) -> list[dict[str, Any]]:
-    """Return the values in use that groups agree (or disagree) with most, of those that five people of each group saw; a
-    value is not disagreed with if most agree."""
+    """Return the values in use that groups agree (or disagree) with most, of those that five people of each group saw
+    and that more of each agree (or disagree) with than not."""
     other = "disagree" if answer == "agree" else "agree"
     fitting = [
         item
         for item in items
         if item["is_enough"] and item["counts"] and not item["is_archived"]
-        if item[f"consensus_{answer}"] > item[f"consensus_{other}"]
+        if all(cell[answer] > cell[other] for cell in item["counts"])
     ]
     return sorted(fitting, key=lambda item: -float(item[f"consensus_{answer}"]))[:MOST_SHARED]

@@ -16,6 +16,7 @@ from reports.registry import report
 
 LEAST_PEOPLE = 2 * SMALLEST_CELL
 SPLIT = 0.5  # from this silhouette on, people stand in two camps
+WORTH = 0.01  # from this much more area on the map adds to popularity
 PLACES = 6
 
 
@@ -75,7 +76,8 @@ def _stances(opinions: Opinions) -> tuple[Answers, str]:
 def _foretold(found: Foretold) -> dict[str, Any]:
     told = {name: value for name, value in found._asdict().items() if name != "dissonance"}
     told["interval"] = [_round(end) for end in found.interval] if found.interval else None
-    return {name: _round(value) if isinstance(value, float) else value for name, value in told.items()}
+    adds = found.both_area is not None and found.both_area >= (found.majority_area or 0) + WORTH
+    return {name: _round(value) if isinstance(value, float) else value for name, value in told.items()} | {"adds": adds}
 
 
 def _values(opinions: Opinions, stances: Answers, dissonance: np.ndarray, other_pole: str) -> list[dict[str, Any]]:
