@@ -171,11 +171,6 @@ def project(answers: Answers, space: Space) -> np.ndarray:
     return np.asarray((_centred(answers, space.mean) @ space.axes.T) * reach[:, None])
 
 
-def project_items(space: Space) -> np.ndarray:
-    """Return the place (items, 2) of someone who agreed with this item and answered nothing else."""
-    return np.asarray((np.sqrt(max(len(space.mean), 1)) * (1 - space.mean) * space.axes).T)
-
-
 def try_numbers(
     points: np.ndarray, rules: GroupRules, starts: int, seed: int = 0
 ) -> tuple[list[Tried], dict[int, np.ndarray]]:

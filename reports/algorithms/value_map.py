@@ -71,17 +71,17 @@ def dissonance(space: ValueMap, person: np.ndarray, item: np.ndarray) -> np.ndar
     return np.asarray(near - np.linalg.norm(space.people[person] - space.poles[items + item], axis=1))
 
 
-def chance_of_agreeing(beta: float, difference: np.ndarray) -> np.ndarray:
-    """Return σ(−β·Δ)."""
-    return np.asarray(special.expit(-beta * difference))
+def chance_of_agreeing(beta: float, difference: np.ndarray, popular: np.ndarray | float = 0.5) -> np.ndarray:
+    """Return σ(−β·Δ); with `popular`, how likely agreeing is before dissonance speaks, σ(logit(popular) − β·Δ)."""
+    return np.asarray(special.expit(special.logit(popular) - beta * difference))
 
 
 def fit_beta(difference: np.ndarray, agrees: np.ndarray, popular: np.ndarray | float = 0.5) -> float:
-    """Return the β that makes the answers likeliest, by Newton steps with a slight pull to 0 that keeps it finite. `popular` is
-    how likely agreeing is before dissonance speaks."""
+    """Return the β that makes the answers likeliest, by Newton steps with a slight pull to 0 that keeps it finite. `popular` as
+    in `chance_of_agreeing`."""
     beta = 0.0
     for _step in range(50):
-        p = special.expit(special.logit(popular) - beta * difference)
+        p = chance_of_agreeing(beta, difference, popular)
         slope = float((difference * (p - agrees)).sum()) - 1e-3 * beta
         curve = float((difference**2 * p * (1 - p)).sum()) + 1e-3
         step = slope / curve
@@ -203,11 +203,12 @@ def _held_out(stances: Answers, fold: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def _both(difference: np.ndarray, popular: np.ndarray, agrees: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    score = special.logit(popular)
+    chance = np.empty(len(fold))
     for out in range(FOLDS):
         kept = fold != out
-        score[~kept] -= fit_beta(difference[kept], agrees[kept], popular[kept]) * difference[~kept]
-    return np.asarray(score)
+        beta = fit_beta(difference[kept], agrees[kept], popular[kept])
+        chance[~kept] = chance_of_agreeing(beta, difference[~kept], popular[~kept])
+    return chance
 
 
 def _area(truth: np.ndarray, score: np.ndarray) -> float | None:

@@ -16,7 +16,6 @@ from reports.algorithms.opinion_groups import (
     fit_space,
     place,
     project,
-    project_items,
     silhouettes,
 )
 from tests.reports.algorithms.made_up import camps
@@ -135,7 +134,7 @@ def test_answering_a_part_of_the_items_in_the_same_way_leads_as_far() -> None:
     _planted, answers = camps(80, 20, 2, filled=0.5, taste=2, seed=1)
     space = fit_space(answers)
     alone = Answers(np.array([0]), np.array([4]), np.array([1]), 1, 20)
-    assert project(alone, space)[0] == pytest.approx(project_items(space)[4])
+    assert project(alone, space)[0] == pytest.approx(20**0.5 * (1 - space.mean[4]) * space.axes[:, 4])
 
 
 def test_the_largest_weight_of_each_axis_is_positive_so_the_map_does_not_flip() -> None:
