@@ -218,7 +218,11 @@ def _judge(votes: Votes, rules: Rules) -> _Judged:
 
 
 def _doubt_of(number: int, stability: resampling.Stability) -> dict[str, Any]:
-    return {"win_probability": stability.wins.get(number, 0.0), "rank_interval": stability.ranks[number]}
+    return {
+        "win_probability": stability.wins.get(number, 0.0),
+        "rank_interval": stability.ranks[number],
+        "score_interval": stability.scores[number],
+    }
 
 
 def _edge(place: int, judged: _Judged) -> dict[str, Any]:

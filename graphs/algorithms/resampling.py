@@ -23,7 +23,8 @@ from graphs.algorithms.ranking import (
 from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, Counts, Tallies, Vote, Votes, tally
 
 CELLS_AT_ONCE = 1_000_000  # how many numbers an array may hold, which bounds memory
-RANKS = (5, 95)  # per cent: the ends of the rank interval
+RANGE = (5, 95)  # per cent: the ends of the intervals of rank and score
+SCORE_PLACES = 6
 CANDIDATE_CELLS = 100_000  # answers tried × pairs, which bounds the time of a step
 LEAST_CANDIDATES = 20
 LARGEST_MIXTURE = 3  # of so many answers all mixtures are tried
@@ -33,11 +34,13 @@ TIE = 2 * 10.0**-PLACES  # leads up to this may be a tie, which the lower number
 
 
 class Stability(NamedTuple):
-    """For each value, by its number: in which share of resamples it wins (0 is left out), and between which ranks it
-    lies in 90 % of them. 1 is wisest; values that drop out of the graph share the rank after all that are in it."""
+    """For each value, by its number: in which share of resamples it wins (0 is left out), and between which ranks and
+    wisdom scores it lies in 90 % of them. 1 is wisest; values that drop out of the graph share the rank after all that
+    are in it, and score 0."""
 
     wins: dict[int, float]
     ranks: dict[int, tuple[int, int]]
+    scores: dict[int, tuple[float, float]]
     resamples: int
 
 
@@ -51,20 +54,25 @@ def bootstrap(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.ra
     """
     ballots = _Ballots(tally(votes))
     if not ballots.people or resamples < 1:
-        return Stability({}, {}, 0)
+        return Stability({}, {}, {}, 0)
     numbers = ballots.values.tolist()
     wins = np.zeros(len(numbers), np.int64)
     places = np.empty((resamples, len(numbers)), np.min_scalar_type(len(numbers) + 1))
+    heights = np.zeros(places.shape, np.float32)
     for rows, scores in ballots.resampled(rules, resamples, rng):
         ranks = ranks_of_many(scores)
         wins += np.bincount(scores.value[ranks == 1], minlength=len(wins))
         sizes = np.bincount(scores.graph, minlength=len(rows))
         places[rows.start : rows.stop] = 1 + sizes[:, None]
         places[rows.start + scores.graph, scores.value] = ranks
-    low, high = _rank_intervals(places)
+        heights[rows.start + scores.graph, scores.value] = scores.score
     return Stability(
         wins={number: n / resamples for number, n in zip(numbers, wins.tolist(), strict=True) if n},
-        ranks=dict(zip(numbers, zip(low, high, strict=True), strict=True)),
+        ranks={number: (int(low), int(high)) for number, low, high in zip(numbers, *_ends(places), strict=True)},
+        scores={
+            number: (round(low, SCORE_PLACES), round(high, SCORE_PLACES))
+            for number, low, high in zip(numbers, *_ends(heights), strict=True)
+        },
         resamples=resamples,
     )
 
@@ -78,13 +86,14 @@ def win_shares(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.r
     return {number: n / resamples for number, n in sorted(wins.items())}
 
 
-def _rank_intervals(places: np.ndarray) -> tuple[list[int], list[int]]:
-    low: list[int] = []
-    high: list[int] = []
-    for columns in _chunks(places.shape[1], len(places)):
-        ends = np.percentile(places[:, columns.start : columns.stop], RANKS, axis=0, method="inverted_cdf")
-        low += ends[0].astype(int).tolist()
-        high += ends[1].astype(int).tolist()
+def _ends(table: np.ndarray) -> tuple[list[float], list[float]]:
+    """Return between which two numbers 90 % of each column lie."""
+    low: list[float] = []
+    high: list[float] = []
+    for columns in _chunks(table.shape[1], len(table)):
+        ends = np.percentile(table[:, columns.start : columns.stop], RANGE, axis=0, method="inverted_cdf")
+        low += ends[0].tolist()
+        high += ends[1].tolist()
     return low, high
 
 

@@ -36,13 +36,22 @@ def test_two_equal_rivals_share_the_wins() -> None:
     assert 0.35 < wins[2] < 0.65 and 0.35 < wins[3] < 0.65
 
 
+def test_a_score_that_people_agree_on_has_no_width_and_one_that_may_drop_out_begins_at_nothing() -> None:
+    sure = stability(votes(1, 2, wiser=40), PruningRules())
+    low, high = sure.scores[2]
+    assert low == high == pytest.approx(0.649123, abs=1e-6)
+    assert sum(ends[0] for ends in sure.scores.values()) == pytest.approx(1, abs=1e-5)
+    shaky = stability(votes(1, 2, wiser=40) + votes(3, 4, wiser=4, not_wiser=2, first=100), PruningRules(), 400)
+    assert shaky.scores[4][0] == 0 < shaky.scores[4][1] < shaky.scores[2][1]
+
+
 def test_where_no_arrow_is_kept_nobody_wins() -> None:
     found = stability(votes(1, 2, wiser=1), RobustRules())
     assert found.wins == {} and found.ranks == {1: (1, 1), 2: (1, 1)}
 
 
 def test_without_votes_there_is_nothing_to_draw() -> None:
-    assert stability([], RobustRules()) == ({}, {}, 0)
+    assert stability([], RobustRules()) == ({}, {}, {}, 0)
 
 
 @both
