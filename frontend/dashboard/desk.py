@@ -179,7 +179,7 @@ def path(study: Study, here: str) -> list[dict[str, Any]]:
     cards = study.cards.filter(state=ValuesCard.State.CONFIRMED).exclude(participant__is_preview=True).count()
     stories = study.stories.exclude(state=UpgradeStory.State.ARCHIVED).count()
     votes = WisdomVote.objects.current().filter(participant__in=Participant.objects.counted(study)).count()
-    graph = study.graphs.order_by("-number").first()
+    graph = study.graphs.only("number").order_by("-number").first()
     constitution = study.constitutions.order_by("created_at").first()
     version = constitution.versions.order_by("-number").first() if constitution else None
     steps = (

@@ -19,6 +19,7 @@ from markdown_it import MarkdownIt
 from elicitation.algorithms.norms import LABELS
 from frontend.icons import ICONS
 from frontend.norm_words import label_of, title_of
+from graphs.drawing import shape_of
 
 register = template.Library()
 
@@ -60,6 +61,12 @@ def iv(
         '<rect class="band" x="{}" y="1.5" width="{}" height="7"/>{}<path class="at" d="M{} 0v10"/></svg>',
         kind, said, x_low, f"{float(x_high) - float(x_low):.1f}", middle, x_at,
     )  # fmt: skip
+
+
+@register.simple_tag
+def shape(place: int) -> SafeString:
+    """Draw the shape of the group at this place, 1 for the first, in a box of 16 by 16."""
+    return shape_of(f"g{place}", 8, 8, 5)
 
 
 @register.simple_tag

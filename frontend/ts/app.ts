@@ -7,7 +7,7 @@ import { enhanceComposer } from "./composer.js";
 import { enhanceCopy } from "./copy.js";
 import { forgetDrafts, forgetSent, keepDraft } from "./drafts.js";
 import { enhanceForm, wakeForms } from "./forms.js";
-import { showMarked } from "./graph.js";
+import { enhanceLook, showMarked } from "./graph.js";
 import { followJob } from "./jobs.js";
 import { enhanceKeys } from "./keys.js";
 import { enhancePicks } from "./picks.js";
@@ -28,6 +28,7 @@ const enhancers: [string, Enhancer][] = [
   ["[data-job]", followJob],
   ["[data-keys]", enhanceKeys],
   [".scroll > .graph", showMarked],
+  ["form[data-look]", (element) => enhanceLook(element as HTMLFormElement, enhance)],
   ["time[data-local]", sayLocalTime],
 ];
 

@@ -1,7 +1,9 @@
 """Where values stand in the picture: wiser is higher. Pure numbers; `graphs/drawing.py` makes the SVG of them.
 
-A layered drawing (Sugiyama, Tagawa, Toda 1981): layers of bounded size, long arrows led past other values, few
-crossings, short ways. Values that no arrow joins stand in blocks of their own, side by side.
+A layered drawing (Sugiyama, Tagawa, Toda 1981): layers of bounded size, long arrows led past other values and their
+names, few crossings, short ways. Long arrows to the same value run together. Values that no arrow joins stand in blocks
+of their own, side by side; so do the communities of a part that is too large to be drawn as one (Louvain: Blondel et al.
+2008), with arrows straight from one to another.
 """
 
 import itertools
@@ -16,12 +18,14 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from graphs.algorithms.ranking import components
+from graphs.algorithms.reach import ends
 from graphs.algorithms.tally import Pair
 
 COLUMNS = 5  # values in a layer
 LAYER = 76.0  # from layer to layer
-THREAD = 18.0  # what a long arrow takes where it passes a layer
-GAP = 14.0  # between a name and what follows it
+THREAD = 16.0  # what long arrows to one value take where they pass a layer
+GAP = 12.0  # between a name and what follows it
+LARGEST_BLOCK = 80  # values that are drawn as one
 SHELF = 30.0  # between a row of blocks and the next
 SWEEPS = 24
 PULL = (1.0, 2.0, 8.0)  # of a link whose ends are 0, 1 or 2 points of a long arrow
@@ -35,8 +39,8 @@ class Place(NamedTuple):
 
 
 class Layout(NamedTuple):
-    """Places of the values; the points that each arrow passes between its two values, if any; the size of the
-    picture."""
+    """Places of the values; the points that each arrow passes between its two values, if any; the size of the picture.
+    Arrows between communities are not among `ways`."""
 
     places: dict[int, Place]
     ways: dict[Pair, list[Place]]
@@ -62,13 +66,14 @@ def layout(
 ) -> Layout:
     """Return where the values of the arrows `weights` stand, in units of `sizes`.
 
-    Every arrow runs upwards, save those in circles of arrows that lead from a higher score to a lower one. Layers
-    hold at most `columns` values. The picture is `width` wide, and wider only where a layer needs it. The same input
+    Every arrow runs upwards, save those in circles of arrows that lead from a higher score to a lower one, and those
+    between communities of a part with more than `LARGEST_BLOCK` values. Layers hold at most `columns` values. The picture is `width` wide, and wider only where a layer needs it. The same input
     gives the same picture.
     """
     room = width - 2 * margin
-    blocks = [_block(group, weights, scores, sizes, columns, room) for group in components(weights)]
-    blocks.sort(key=lambda block: -block.height)
+    blocks = [_block(group, weights, scores, sizes, columns, room) for group in _groups(weights)]
+    wisest = min(ends(weights), key=lambda value: (-scores.get(value, 0.0), value), default=None)
+    blocks.sort(key=lambda block: (wisest not in block.places, -block.height))
     corners, widest, bottom = _shelves(blocks, room)
     aside = margin + max(0.0, (room - widest) / 2)
     places: dict[int, Place] = {}
@@ -80,20 +85,46 @@ def layout(
     return Layout(places, ways, round(max(room, widest) + 2 * margin, 1), round(bottom + 2 * margin, 1))
 
 
+def _groups(weights: Mapping[Pair, float]) -> list[list[int]]:
+    """Return the values that are drawn as one: what arrows join, or a community of it."""
+    found = []
+    for group in components(weights):
+        if len(group) <= LARGEST_BLOCK:
+            found.append(group)
+            continue
+        members = set(group)
+        graph = nx.Graph()
+        graph.add_nodes_from(group)
+        graph.add_edges_from(sorted(pair for pair in weights if pair[0] in members))
+        found += [sorted(community) for community in nx.community.louvain_communities(graph, weight=None, seed=0)]
+    return sorted(found, key=lambda group: (-len(group), group))
+
+
 def _shelves(blocks: Sequence[Layout], room: float) -> tuple[list[Place], float, float]:
-    """Put blocks, highest first, side by side on the first shelf with room. Return their top left corners, and the width
-    and height of them all."""
+    """Put blocks side by side, each on the first shelf with room, a shelf being as high as its first. Return their top
+    left corners, and the width and height of them all."""
     corners: list[Place] = []
-    ends: dict[float, float] = {}  # of each shelf, by where it begins: where its last block ends
-    bottom = -SHELF
+    shelves: list[_Shelf] = []
     for block in blocks:
-        fits = (top for top, end in ends.items() if end + GAP + block.width <= room)
-        top = next(fits, bottom + SHELF)
-        left = ends[top] + GAP if top in ends else 0.0
-        corners.append(Place(left, top))
-        ends[top] = left + block.width
-        bottom = max(bottom, top + block.height)
-    return corners, max(ends.values(), default=0.0), max(bottom, 0.0)
+        fits = (s for s in shelves if s.end + GAP + block.width <= room and block.height <= s.height)
+        shelf = next(fits, None)
+        if shelf is None:
+            top = shelves[-1].top + shelves[-1].height + SHELF if shelves else 0.0
+            shelf = _Shelf(top, block.height, -GAP)
+            shelves.append(shelf)
+        corners.append(Place(shelf.end + GAP, shelf.top))
+        shelf.end += GAP + block.width
+    widest = max((shelf.end for shelf in shelves), default=0.0)
+    return corners, widest, shelves[-1].top + shelves[-1].height if shelves else 0.0
+
+
+@dataclass
+class _Shelf:
+    """A row of blocks: where it begins, how high it is, and where its last block ends."""
+
+    top: float
+    height: float
+    end: float
 
 
 def _moved(place: Place, x: float, y: float) -> Place:
@@ -122,13 +153,14 @@ def _block(
 ) -> Layout:
     """Return the layout of values that arrows join, from (0, 0), within `room` in width where they fit."""
     members = set(group)
-    arrows = sorted(pair for pair in weights if pair[0] in members)
+    arrows = sorted(pair for pair in weights if pair[0] in members and pair[1] in members)
     layer_of = _layers(group, arrows, scores, columns)
     nodes = {value: _Node(value, layer_of[value]) for value in group}
     layers: list[list[_Node]] = [[] for _ in range(max(layer_of.values()) + 1)]
     for value in sorted(group, key=lambda v: (-round(scores.get(v, 0.0), 12), v)):
         layers[layer_of[value]].append(nodes[value])
-    threads = {pair: _thread(nodes[pair[0]], nodes[pair[1]], layers) for pair in arrows}
+    passed: dict[tuple[int, int], _Node] = {}
+    threads = {pair: _thread(nodes[pair[0]], nodes[pair[1]], layers, passed) for pair in arrows}
     _order(layers)
     _spread(layers, sizes, room)
     start = min(node.x - _size(node, sizes).left for layer in layers for node in layer)
@@ -153,8 +185,8 @@ def _layers(group: Sequence[int], arrows: Sequence[Pair], scores: Mapping[int, f
     ones = np.ones(len(rising))
     steps = sparse.csr_array((np.r_[ones, -ones], (np.r_[rows, rows], np.r_[above, below])), (len(rising), len(place)))
     lengths = np.bincount(below, minlength=len(place)) - np.bincount(above, minlength=len(place))
-    solved = linprog(lengths + 1e-6, A_ub=steps, b_ub=-ones, bounds=(0, None), method="highs")
-    wanted = {value: round(solved.x[i]) for value, i in place.items()}
+    solved = linprog(lengths + 1e-6, A_ub=steps, b_ub=-ones, bounds=(0, None), method="highs") if rising else None
+    wanted = {value: round(solved.x[i]) if solved else 0 for value, i in place.items()}
     layers: dict[int, int] = {}
     layer = 0
     for depth in sorted(set(wanted.values())):
@@ -174,17 +206,24 @@ def _falling(arrows: Sequence[Pair], scores: Mapping[int, float]) -> set[Pair]:
     return {(s, t) for s, t in arrows if circle[s] == circle[t] and standing[s] > standing[t]}
 
 
-def _thread(source: _Node, target: _Node, layers: list[list[_Node]]) -> list[_Node]:
-    """Lead an arrow through the layers between its values, and return the points that it passes, from the source on."""
+def _thread(
+    source: _Node, target: _Node, layers: list[list[_Node]], passed: dict[tuple[int, int], _Node]
+) -> list[_Node]:
+    """Lead an arrow through the layers between its values, and return the points that it passes, from the source on.
+    `passed` holds the points of each target by layer: arrows to one value share them."""
     step = -1 if source.layer > target.layer else 1
-    points = [_Node(None, layer) for layer in range(source.layer + step, target.layer, step)]
-    for point in points:
-        layers[point.layer].append(point)
-    chain = [source, *points, target]
-    for first, second in itertools.pairwise(chain):
+    points = []
+    for layer in range(source.layer + step, target.layer, step):
+        assert target.value is not None
+        if (target.value, layer) not in passed:
+            passed[target.value, layer] = _Node(None, layer)
+            layers[layer].append(passed[target.value, layer])
+        points.append(passed[target.value, layer])
+    for first, second in itertools.pairwise([source, *points, target]):
         higher, lower = (second, first) if second.layer < first.layer else (first, second)
-        higher.below.append(lower)
-        lower.above.append(higher)
+        if all(node is not lower for node in higher.below):
+            higher.below.append(lower)
+            lower.above.append(higher)
     return points
 
 
@@ -249,19 +288,8 @@ def _move(layer: Sequence[_Node], places: np.ndarray) -> None:
 
 
 def _gaps(layer: Sequence[_Node], sizes: Mapping[int, Size]) -> list[float]:
-    """Return how far each node must be from the one before it; 0 for the first. Long arrows may pass behind a name,
-    but not through a circle, and names do not touch."""
-    gaps = [0.0]
-    name = 0.0  # what the last name still needs before the next value
-    for before, after in itertools.pairwise(layer):
-        if before.value is not None:
-            name = _size(before, sizes).right
-        gap = max(_size(before, sizes).left, THREAD / 2) + max(_size(after, sizes).left, THREAD / 2)
-        if after.value is not None:
-            gap = max(gap, name + _size(after, sizes).left)
-        gaps.append(gap)
-        name -= gap
-    return gaps
+    """Return how far each node must be from the one before it; 0 for the first. Neither names nor arrows touch names."""
+    return [0.0, *(_size(a, sizes).right + _size(b, sizes).left for a, b in itertools.pairwise(layer))]
 
 
 def _size(node: _Node, sizes: Mapping[int, Size]) -> Size:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +15,8 @@ from core.models import Job, User
 from elicitation import comparisons
 from elicitation.models import Annotation, Annotator, CanonicalValue, Dataset, Participant, Study, WisdomVote
 from frontend.dashboard.constitutions import examples
+from frontend.dashboard.graph_page import lead
+from frontend.dashboard.graph_tables import plain_reason
 from frontend.templatetags.folkmoot import percent
 from graphs import building
 from graphs.models import GraphSnapshot
@@ -69,10 +72,16 @@ def test_a_graph_is_built_and_drawn_with_a_table_of_the_same_arrows(
     page = shown(desk, "dashboard:graph", voted.slug)
     drawn = re.search(r'<svg class="graph".*?</svg>', page, re.DOTALL)
     body = building.body_of(voted.graphs.get())
-    assert drawn is not None and drawn[0].count("marker-end") == len(body["edges"]) > 0
-    table, dropped = page.split('id="table"')[1].split("<details", 1)
-    assert table.count("<tr>") == len(body["edges"]) + 1
-    assert all(edge["reason"] in dropped for edge in body["dropped"])
+    holding = re.findall(r'class="arrow[^"]*"', drawn[0]) if drawn else []
+    assert len([told for told in holding if " off" not in told]) == len(body["edges"]) > 0
+    assert table_of(page).count("<tr>") == len(body["edges"]) + 1
+    dropped = table_of(shown(desk, "dashboard:graph", voted.slug, query="?table=dropped"))
+    assert dropped.count("<tr>") == len(body["dropped"]) + 1
+    assert all(plain_reason(edge["reason"]) in dropped for edge in body["dropped"])
+
+
+def table_of(page: str) -> str:
+    return page.split('id="table"')[1].split("</section>")[0]
 
 
 def test_a_winner_among_few_people_is_not_counted_out(desk: Client, voted: Study) -> None:
@@ -96,8 +105,7 @@ def test_an_arrow_that_is_too_close_to_call_is_not_counted_among_those_that_hold
     for number, person in enumerate(voted.participants.all()[:8]):
         judge(person, first, second, "upgrade" if number < 6 else "no_upgrade", voted.contexts.get(number=1))
     building.build_graph(voted, mode="mge-2023")
-    page = shown(desk, "dashboard:graph", voted.slug)
-    heading = page.partition('id="table"')[2].partition("</h2>")[0]
+    heading = table_of(shown(desk, "dashboard:graph", voted.slug)).partition("</h2>")[0]
     assert "2 arrows, 1 too close to call" in heading
 
 
@@ -108,10 +116,46 @@ def test_only_what_may_be_even_is_drawn_dashed(
     for person in voted.participants.all():
         judge(person, first, second, "no_upgrade", voted.contexts.get(number=1))
     building.build_graph(voted, mode="mge-2023")
-    rows = shown(desk, "dashboard:graph", voted.slug).split("<tr")
+    rows = shown(desk, "dashboard:graph", voted.slug, query="?table=dropped").split("<tr")
     clear, even = (next(row for row in rows if f'">{title}</td>' in row) for title in ("Plain honesty", "Staying free"))
     assert "0 / 12" in clear and "weak" not in clear
     assert "6 / 12" in even and "weak" in even
+
+
+def with_winner(body: dict[str, Any], **told: Any) -> dict[str, Any]:
+    """Return a built body whose winner over all is told otherwise."""
+    return body | {"winners": [body["winners"][0] | told, *body["winners"][1:]]}
+
+
+def lead_of(body: dict[str, Any]) -> str:
+    text = render_to_string("dashboard/graph_lead.html", {"lead": lead(body, "", {1: "Keeping safe", 3: "Letting go"})})
+    return " ".join(re.sub(r"<[^>]+>", "", text).split())
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [
+        (0.97, "Letting go leads, and that is firm: it would win 97 % of the time if other people had been asked."),
+        (0.7, "Letting go probably leads: it would win 70 % of the time if other people had been asked."),
+        (0.2, "Letting go leads, but would win only 20 % of the time if other people had been asked."),
+    ],
+)
+def test_the_page_says_first_who_leads_and_how_sure_that_is(voted: Study, probability: float, said: str) -> None:
+    body = with_winner(building.body_of(building.build_graph(voted)), probability=probability)
+    assert lead_of(body).startswith(said)
+
+
+def test_the_page_says_how_few_votes_could_change_the_winner(voted: Study) -> None:
+    flip = {"votes_to_flip": {"at_most": 2, "votes": [], "new_winner": 1}, "sybil_share": 0.14}
+    said = lead_of(building.body_of(building.build_graph(voted)) | flip)
+    assert "2 more votes could put “Keeping safe” in front; that is 14 % of all people." in said
+
+
+def test_where_nobody_leads_the_page_says_so(voted: Study) -> None:
+    body = building.body_of(building.build_graph(voted))
+    assert "No value leads yet" in lead_of(with_winner(body, value=None, probability=None))
+    trials = building.body_of(building.build_graph(voted, mode="mge-2023"))
+    assert "leads. This way of counting does not say how sure that is." in lead_of(trials)
 
 
 def test_a_winner_that_seldom_wins_again_is_told_as_not_sure(
@@ -119,9 +163,114 @@ def test_a_winner_that_seldom_wins_again_is_told_as_not_sure(
 ) -> None:
     body = building.body_of(building.build_graph(voted))
     assert "not sure</span>" not in shown(desk, "dashboard:graph", voted.slug)
-    body["winners"][0]["probability"] = 0.3
-    monkeypatch.setattr("frontend.dashboard.results.body_of", lambda _snapshot: body)
+    told = with_winner(body, probability=0.3)
+    monkeypatch.setattr("frontend.dashboard.graph_page._read", lambda _body, _sha256: told)
     assert "not sure</span>" in shown(desk, "dashboard:graph", voted.slug)
+
+
+def test_a_value_is_found_by_words_of_its_card(desk: Client, voted: Study) -> None:
+    building.build_graph(voted, mode="mge-2023")
+    page = shown(desk, "dashboard:graph", voted.slug, query="?find=SAFE keeping")
+    found = page.split('id="found"')[1].split("</div>")[0]
+    assert "1 value found" in found and "Keeping safe" in found and "?value=1#evidence" in found
+    assert "No value has these words." in shown(desk, "dashboard:graph", voted.slug, query="?find=nonsense")
+
+
+def test_other_thresholds_show_other_arrows_and_leave_the_graph_as_it_is(
+    desk: Client, voted: Study, make_value: Callable[..., CanonicalValue]
+) -> None:
+    honest, safe = make_value(voted, title="Plain honesty"), voted.values.get(number=1)
+    for person in voted.participants.all()[:3]:
+        judge(person, honest, safe, "upgrade", voted.contexts.get(number=1))
+    snapshot = building.build_graph(voted)
+    assert "Keeping safe" in table_of(shown(desk, "dashboard:graph", voted.slug))
+    strict = shown(desk, "dashboard:graph", voted.slug, query="?people=13&table=kept")
+    assert "0 of 2 arrows pass" in strict and "There is none." in table_of(strict)
+    loose = shown(desk, "dashboard:graph", voted.slug, query="?people=1&q=6")
+    assert "2 of 2 arrows pass" in loose and "Plain honesty" in table_of(loose)
+    snapshot.refresh_from_db()
+    assert building.body_of(snapshot)["counts"]["edges"] == 1
+
+
+@pytest.mark.parametrize(
+    "query", ["people=x", "people=-1", "low=999", "q=²", "q=99", "sort=nonsense", "page=99", "most=x"]
+)
+def test_a_look_at_what_is_not_there_is_the_usual_one(desk: Client, voted: Study, query: str) -> None:
+    building.build_graph(voted)
+    assert "Letting go" in shown(desk, "dashboard:graph", voted.slug, query=f"?{query}")
+
+
+@pytest.mark.parametrize("table", ["kept", "dropped", "values"])
+def test_every_column_of_every_table_sorts_both_ways(desk: Client, voted: Study, table: str) -> None:
+    apart(voted)
+    building.build_graph(voted, mode="mge-2023")
+    page = table_of(shown(desk, "dashboard:graph", voted.slug, query=f"?table={table}"))
+    sorts = re.findall(r'name="sort" value="([^"]+)"', page)
+    assert len(sorts) >= 5 and "aria-sort" not in page
+    for sort in sorts:
+        once = table_of(shown(desk, "dashboard:graph", voted.slug, query=f"?table={table}&sort={sort}"))
+        (back,) = (other for other in re.findall(r'value="([^"]+)"', once) if other.strip("-") == sort.strip("-"))
+        assert back != sort and once.count("aria-sort=") == 1
+        assert f'aria-sort="{"descending" if sort.startswith("-") else "ascending"}"' in once
+
+
+def test_values_are_listed_with_what_they_were_judged_wiser_than(desk: Client, voted: Study) -> None:
+    building.build_graph(voted, mode="mge-2023")
+    rows = table_of(shown(desk, "dashboard:graph", voted.slug, query="?table=values&sort=-wiser")).split("<tr")
+    assert "Letting go" in rows[2] and len(rows) == 1 + 1 + 2
+
+
+def test_the_way_up_from_a_value_is_told_and_marked(
+    desk: Client, voted: Study, make_value: Callable[..., CanonicalValue]
+) -> None:
+    lowest, safe = make_value(voted, title="Plain honesty"), voted.values.get(number=1)
+    for person in voted.participants.all():
+        judge(person, lowest, safe, "upgrade", voted.contexts.get(number=1))
+    building.build_graph(voted)
+    page = shown(desk, "dashboard:graph", voted.slug, query=f"?value={lowest.number}")
+    way = re.sub(r"<[^>]+>", "", page.split('<ol class="ways">')[1].split("</ol>")[0])
+    assert way.strip() == "Plain honesty → Keeping safe → Letting go"
+    assert page.count('class="arrow sel up"') == 1 and page.count('class="arrow up"') == 1
+
+
+def test_colours_come_with_a_shape_and_a_legend(desk: Client, voted: Study) -> None:
+    apart(voted)
+    building.build_graph(voted, mode="mge-2023")
+    assert "shape g1" not in shown(desk, "dashboard:graph", voted.slug)
+    page = shown(desk, "dashboard:graph", voted.slug, query="?colour=part")
+    picture = page.split('id="picture"')[1].split("</section>")[0]
+    legend = picture.split('aria-label="Groups"')[1].split("</ul>")[0]
+    assert picture.count('class="shape g2"') == 3 and "Sharing" in legend and "Letting go" in legend
+    by_situation = shown(desk, "dashboard:graph", voted.slug, query="?colour=situation")
+    assert "When someone loses a freedom" in by_situation.split('aria-label="Groups"')[1].split("</ul>")[0]
+
+
+def test_what_nothing_is_wiser_than_and_circles_are_told(desk: Client, voted: Study) -> None:
+    for person in voted.participants.all():
+        judge(person, voted.values.get(number=3), voted.values.get(number=1), "upgrade", voted.contexts.get(number=2))
+    building.build_graph(voted, mode="mge-2023")
+    page = shown(desk, "dashboard:graph", voted.slug)
+    assert "At the top, and in circles" in page
+    apart(voted)
+    building.build_graph(voted)
+    top = shown(desk, "dashboard:graph", voted.slug).split("At the top, and in circles")[1].split("</section>")[0]
+    assert "Sharing" in top and "Winning" not in top and "No arrows lead round in a circle." in top
+
+
+def test_experts_words_stand_beside_plain_ones(desk: Client, voted: Study) -> None:
+    assert plain_reason("entropy above 1.69") == "the answers are too mixed"
+    assert plain_reason("fewer than 2 say wiser") == "fewer than 2 say wiser"
+    building.build_graph(voted, mode="mge-2023")
+    page = shown(desk, "dashboard:graph", voted.slug)
+    assert "as the trial of 2023 counted (mge-2023)" in page.split("<h1>")[1].split("</p>")[0]
+
+
+def test_the_team_reads_the_story_that_people_judged(desk: Client, voted: Study, make_story: Any) -> None:
+    safe, together = voted.values.get(number=1), voted.values.get(number=3)
+    make_story(voted, safe, together, voted.contexts.get(number=1), text="She gave the keys away herself.")
+    building.publish(building.build_graph(voted))
+    assert "She gave the keys away" in shown(desk, "dashboard:graph", voted.slug, query="?arrow=1-3")
+    assert "She gave the keys away" not in shown(Client(), "public-graph", voted.slug, query="?arrow=1-3")
 
 
 def test_a_value_shows_its_evidence(desk: Client, voted: Study) -> None:

@@ -29,10 +29,29 @@ def test_a_long_arrow_passes_beside_the_value_between() -> None:
     assert abs(point.x - plan.places[2].x) >= SIZE.left
 
 
+def test_long_arrows_to_one_value_run_together() -> None:
+    plan = laid_out({(1, 2): 1.0, (2, 3): 1.0, (1, 3): 1.0, (4, 2): 1.0, (4, 3): 1.0})
+    assert plan.ways[1, 3] == plan.ways[4, 3] != []
+
+
+def test_a_part_that_is_too_large_is_drawn_as_its_communities() -> None:
+    pairs = [(a, b) for start in (0, 50) for a in range(start, start + 50) for b in (a + 1, a + 2) if b < start + 50]
+    plan = laid_out(dict.fromkeys([*pairs, (0, 50)], 1.0))
+    assert set(plan.places) == set(range(100)) and (0, 50) not in plan.ways
+    assert 2 * len(plan.ways) > len(pairs)
+
+
 def test_values_that_no_arrow_joins_stand_side_by_side() -> None:
     places = laid_out({(1, 2): 1.0, (3, 4): 1.0}).places
     assert places[2].y == places[4].y
     assert abs(places[2].x - places[4].x) >= SIZE.left + SIZE.right
+
+
+def test_what_hangs_together_with_the_wisest_value_comes_first() -> None:
+    chain = {(n, n + 1): 1.0 for n in range(10, 20)}
+    places = layout({**chain, (1, 2): 1.0}, {2: 0.9, **dict.fromkeys(range(10, 21), 0.1)},
+                    dict.fromkeys((1, 2, *range(10, 21)), SIZE)).places  # fmt: skip
+    assert places[2].y < min(place.y for value, place in places.items() if value >= 10)
 
 
 def test_in_a_circle_of_arrows_the_higher_score_stands_above() -> None:
@@ -58,7 +77,7 @@ def test_without_circles_every_arrow_rises_at_every_step(weights: dict[Pair, flo
 
 @settings(deadline=None)
 @given(graphs)
-def test_names_do_not_touch_and_no_arrow_passes_through_a_circle(weights: dict[Pair, float]) -> None:
+def test_neither_names_nor_long_arrows_touch_a_circle_or_name(weights: dict[Pair, float]) -> None:
     plan = laid_out(weights)
     values = list(plan.places.values())
     for i, place in enumerate(values):
@@ -66,7 +85,8 @@ def test_names_do_not_touch_and_no_arrow_passes_through_a_circle(weights: dict[P
             if abs(place.y - other.y) < 1:
                 assert abs(place.x - other.x) >= SIZE.left + SIZE.right
         for points in plan.ways.values():
-            assert all(abs(point.x - place.x) >= SIZE.left for point in points if abs(point.y - place.y) < 1)
+            beside = [point.x - place.x for point in points if abs(point.y - place.y) < 1]
+            assert all(x <= -SIZE.left or x >= SIZE.right for x in beside)
 
 
 @settings(deadline=None)
