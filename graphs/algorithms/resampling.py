@@ -58,19 +58,19 @@ def bootstrap(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.ra
     numbers = ballots.values.tolist()
     wins = np.zeros(len(numbers), np.int64)
     places = np.empty((resamples, len(numbers)), np.min_scalar_type(len(numbers) + 1))
-    heights = np.zeros(places.shape, np.float32)
+    heights = np.zeros(places.shape, np.float16)  # beside the average, which small numbers hold to 0.05 %
     for rows, scores in ballots.resampled(rules, resamples, rng):
         ranks = ranks_of_many(scores)
         wins += np.bincount(scores.value[ranks == 1], minlength=len(wins))
         sizes = np.bincount(scores.graph, minlength=len(rows))
         places[rows.start : rows.stop] = 1 + sizes[:, None]
         places[rows.start + scores.graph, scores.value] = ranks
-        heights[rows.start + scores.graph, scores.value] = scores.score
+        heights[rows.start + scores.graph, scores.value] = scores.score * len(numbers)
     return Stability(
         wins={number: n / resamples for number, n in zip(numbers, wins.tolist(), strict=True) if n},
         ranks={number: (int(low), int(high)) for number, low, high in zip(numbers, *_ends(places), strict=True)},
         scores={
-            number: (round(low, SCORE_PLACES), round(high, SCORE_PLACES))
+            number: (round(low / len(numbers), SCORE_PLACES), round(high / len(numbers), SCORE_PLACES))
             for number, low, high in zip(numbers, *_ends(heights), strict=True)
         },
         resamples=resamples,

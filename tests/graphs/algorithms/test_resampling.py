@@ -39,8 +39,8 @@ def test_two_equal_rivals_share_the_wins() -> None:
 def test_a_score_that_people_agree_on_has_no_width_and_one_that_may_drop_out_begins_at_nothing() -> None:
     sure = stability(votes(1, 2, wiser=40), PruningRules())
     low, high = sure.scores[2]
-    assert low == high == pytest.approx(0.649123, abs=1e-6)
-    assert sum(ends[0] for ends in sure.scores.values()) == pytest.approx(1, abs=1e-5)
+    assert low == high == pytest.approx(0.649123, rel=1e-3)
+    assert sum(ends[0] for ends in sure.scores.values()) == pytest.approx(1, rel=1e-3)
     shaky = stability(votes(1, 2, wiser=40) + votes(3, 4, wiser=4, not_wiser=2, first=100), PruningRules(), 400)
     assert shaky.scores[4][0] == 0 < shaky.scores[4][1] < shaky.scores[2][1]
 
