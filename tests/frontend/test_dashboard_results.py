@@ -16,7 +16,7 @@ from elicitation import comparisons
 from elicitation.models import Annotation, Annotator, CanonicalValue, Dataset, Participant, Study, WisdomVote
 from frontend.dashboard.constitutions import examples
 from frontend.dashboard.graph_page import lead
-from frontend.dashboard.graph_tables import plain_reason
+from frontend.dashboard.graph_tables import Named, plain_reason
 from frontend.templatetags.folkmoot import percent
 from graphs import building
 from graphs.models import GraphSnapshot
@@ -263,6 +263,16 @@ def test_experts_words_stand_beside_plain_ones(desk: Client, voted: Study) -> No
     building.build_graph(voted, mode="mge-2023")
     page = shown(desk, "dashboard:graph", voted.slug)
     assert "as the trial of 2023 counted (mge-2023)" in page.split("<h1>")[1].split("</p>")[0]
+
+
+def test_an_arrow_tells_what_each_group_says_and_withholds_the_small(desk: Client, voted: Study) -> None:
+    body = building.body_of(building.build_graph(voted))
+    side = {"wiser": 9, "decided": 12, "share": 0.75, "interval": [0.47, 0.92]}
+    arrow = Named({1: "Keeping safe", 3: "Letting go"})(body["edges"][0] | {"groups": {"old": side, "young": None}})
+    told = render_to_string("dashboard/graph_arrow.html", {"arrow": arrow})
+    old, young = told.split("Support by group")[1].split("</table>")[0].split("</tr>")[:2]
+    assert "9 / 12" in old and "75 % (47–92 %)" in old
+    assert "fewer than 5, not shown" in young
 
 
 def test_the_team_reads_the_story_that_people_judged(desk: Client, voted: Study, make_story: Any) -> None:
