@@ -1,14 +1,18 @@
 """Groups of people by what they told about themselves, and the rule that nothing tells about fewer than five."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from elicitation.models import Participant
+from elicitation.models import Participant, Study
+from elicitation.study_settings import settings_of
 
 SMALLEST_CELL = 5  # people: a figure about fewer is withheld, also where subtracting would give it
+MOST_GROUPS = 5  # that are compared at once; as many can be told apart on a page
 
 
 def members(people: QuerySet[Participant], group: str) -> QuerySet[Participant]:
@@ -35,3 +39,91 @@ def members(people: QuerySet[Participant], group: str) -> QuerySet[Participant]:
 
 def _may_be_shown(size: int, everyone: int) -> bool:
     return size >= SMALLEST_CELL and not 0 < everyone - size < SMALLEST_CELL
+
+
+class Groups(NamedTuple):
+    """Groups to be compared: `names` of them, which are answers to one question (`key`), and `group_of`, what each person
+    (by number) answered to it; who gave no answer is left out. Nobody is in two of them."""
+
+    key: str
+    names: list[str]
+    group_of: Mapping[int, str]
+
+
+def keys_of(study: Study) -> list[str]:
+    """Return what counted people were asked about themselves and answered: in the study's order, and then what files brought
+    beside it, sorted."""
+    told = _told(study)
+    found = {key for answers in told.values() for key in answers}
+    asked = [field.key for field in settings_of(study).demographics if field.key in found]
+    return asked + sorted(found - set(asked))
+
+
+def labels_of(study: Study) -> dict[str, str]:
+    """Return how the study calls what it asks people about themselves, by key."""
+    return {field.key: field.label for field in settings_of(study).demographics}
+
+
+def names_of(study: Study, key: str) -> list[str]:
+    """Return the answers to one question that five people or more gave: in the study's order, and then others, sorted."""
+    sizes = Counter(answers[key] for answers in _told(study).values() if key in answers)
+    found = {name for name, size in sizes.items() if size >= SMALLEST_CELL}
+    asked = next((field.choices for field in settings_of(study).demographics if field.key == key), [])
+    listed = [name for name in asked if name in found]
+    return listed + sorted(found - set(listed))
+
+
+def read_groups(study: Study, groups: Sequence[str] = (), key: str = "") -> Groups:
+    """Return the groups to compare. `groups` are written KEY=VALUE, two or more of one key; `key` alone means all of its
+    groups, and neither the first key that has two.
+
+    Raises ValidationError for fewer than two groups, for a group named twice, of another key, unknown, or of fewer than five
+    people; it says which there are.
+    """
+    if not groups and not key:
+        keys = keys_of(study)
+        key = next((one for one in keys if len(names_of(study, one)) > 1), "")
+    everyone = groups_of(study, key or (groups[0].partition("=")[0] if groups else ""), "groups")
+    key, known = everyone.key, everyone.names
+    told = {"key": key, "known": ", ".join(known) or _("none")}
+    names = []
+    for group in groups:
+        its_key, _sign, name = group.partition("=")
+        if its_key != key:
+            what = _(
+                "%(group)r is not of the key %(key)r. Only groups of one key are compared: nobody is in two of them."
+            )
+            raise ValidationError({"groups": what % {"group": group, "key": key}})
+        if name not in known:  # one that nobody is of must not differ from one of a few people
+            what = _("There is no group %(group)r of five people or more. Those of %(key)s that are: %(known)s.")
+            raise ValidationError({"groups": what % {**told, "group": group}})
+        if name in names:
+            raise ValidationError({"groups": _("%r is named twice.") % group})
+        names.append(name)
+    names = names or known[:MOST_GROUPS]
+    if not 2 <= len(names) <= MOST_GROUPS:
+        what = _("Name two to %(most)d groups of one key. Those of %(key)s of five people or more are: %(known)s.")
+        raise ValidationError({"groups": what % {**told, "most": MOST_GROUPS}})
+    return everyone._replace(names=names)
+
+
+def groups_of(study: Study, key: str, option: str) -> Groups:
+    """Return all groups that one question makes. Raises ValidationError, under the name of `option`, for a question that is
+    not there."""
+    answers = _told(study)
+    keys = keys_of(study)
+    if not keys:
+        raise ValidationError({option: _("Nobody told anything about themselves, so there are no groups.")})
+    if key not in keys:
+        what = _("There is no key %(key)r. The keys of these people are: %(known)s.")
+        raise ValidationError({option: what % {"key": key, "known": ", ".join(keys)}})
+    return Groups(key, names_of(study, key), {number: its[key] for number, its in answers.items() if key in its})
+
+
+def _told(study: Study) -> dict[int, dict[str, str]]:
+    """Return what each counted person, by number, told about themselves; an empty answer is none."""
+    people = Participant.objects.counted(study).order_by("number").values_list("number", "demographics")
+    return {
+        number: {key: str(answer) for key, answer in answers.items() if answer not in ("", None)}
+        for number, answers in people
+    }

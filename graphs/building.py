@@ -7,7 +7,8 @@ Comments and quotes are not in it: they are evidence, served beside it, and hono
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,13 +21,16 @@ from core.code_version import code_version
 from core.models import User
 from core.numbers import next_number
 from core.problems import Conflict
-from elicitation.groups import SMALLEST_CELL
+from elicitation.deduplication import lock
+from elicitation.groups import SMALLEST_CELL, groups_of
 from elicitation.models import CanonicalValue, Study
 from elicitation.values import holders
 from graphs.algorithms import ranking, resampling
-from graphs.algorithms.pruning import RULES, RobustRules, Rules, Verdicts
+from graphs.algorithms.pruning import RULES, BalancedRules, RobustRules, Rules, Verdicts
 from graphs.algorithms.tally import Tallies, Votes, entropy, net_support, order_by, starts_of, tally
 from graphs.counting import Counted, Filters, count_votes, read_filters, votes_since
+from graphs.cuts import tells_of_groups, told_by, unsafe_places
+from graphs.groups import side, with_groups
 from graphs.models import GraphPublication, GraphSnapshot
 from graphs.pins import Pins, pins_now
 
@@ -55,6 +59,7 @@ def build_graph(
     context: str = "",
     question: str = "",
     group: str = "",
+    balance: str = "",
     seed: int = 0,
     progress: Progress | None = None,
 ) -> GraphSnapshot:
@@ -65,11 +70,12 @@ def build_graph(
     count.
     """
     tell = progress or (lambda done, total, note: None)
-    filters = read_options(study, mode=mode, before=before, context=context, question=question, group=group, seed=seed)
-    rules = RULES[mode]
+    chosen = {"before": before, "context": context, "question": question, "group": group}
+    filters = read_options(study, mode=mode, balance=balance, seed=seed, **chosen)
+    rules = _balanced_rules(study, balance) if balance else RULES[mode]
     tell(0, 4, _("Counting votes"))
     pins = pins_now(study)
-    counted = count_votes(study, filters, pins=pins)
+    counted = balanced(study, count_votes(study, filters, pins=pins), rules)
     votes = arranged(counted.votes, mode)
     held = {} if filters.before else holders(study)  # who held what at that moment is not known
     texts = _texts(study, votes, held)
@@ -97,17 +103,39 @@ def build_graph(
     return _store(study, frame, counts, text, sha256, inputs_sha256, last_vote_id, pins)
 
 
-def read_options(study: Study, *, mode: str = "robust", seed: int = 0, **filters: Any) -> Filters:
+def read_options(study: Study, *, mode: str = "robust", balance: str = "", seed: int = 0, **filters: Any) -> Filters:
     """Return the filters among a build's options, all options checked; filters are those of `read_filters`.
 
-    `mode` is one of `MODES`, `seed` a whole number from 0 to `LARGEST_SEED`. Raises ValidationError that names the
-    option.
+    `mode` is one of `MODES`, `balance` a question whose groups are to count the same, `seed` a whole number from 0 to
+    `LARGEST_SEED`. Raises ValidationError that names the option.
     """
     if mode not in MODES:
         raise ValidationError({"mode": _("Choose one of: %s.") % ", ".join(MODES)})
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
         raise ValidationError({"seed": _("A seed is a whole number from 0 to %d.") % LARGEST_SEED})
+    if balance:
+        if mode != "robust" or filters.get("group"):
+            told = _("Only a robust graph of everyone can be balanced over groups.")
+            raise ValidationError({"balance": told})
+        _balanced_rules(study, balance)
     return read_filters(study, **filters)
+
+
+def _balanced_rules(study: Study, key: str) -> BalancedRules:
+    groups = groups_of(study, key, "balance")
+    if len(groups.names) < 2:
+        raise ValidationError({"balance": _("%s has fewer than two groups of five people or more.") % key})
+    return BalancedRules(balance=key, groups=tuple(groups.names))
+
+
+def balanced(study: Study, counted: Counted, rules: Rules) -> Counted:
+    """Return the count with people's groups, if the rules balance them, where those may be told of. Raises ValidationError if
+    nobody has told what makes the groups any more."""
+    if not isinstance(rules, BalancedRules):
+        return counted
+    groups = groups_of(study, rules.balance, "balance")
+    votes, withheld = with_groups(counted.votes, groups._replace(names=list(rules.groups)))
+    return counted._replace(votes=votes, withheld_cells=withheld)
 
 
 def arranged(votes: Votes, mode: str) -> Votes:
@@ -123,7 +151,7 @@ def _fingerprint(votes: Votes) -> str:
     used = np.unique(votes.context)
     columns = (votes.voter, votes.source, votes.target, np.searchsorted(used, votes.context), votes.answer)
     hashed = hashlib.sha256(canonical_bytes([votes.contexts[place] for place in used]))
-    for column in columns:
+    for column in columns if votes.group is None else (*columns, votes.group):
         hashed.update(column.astype("<i4").tobytes())
     return hashed.hexdigest()
 
@@ -170,6 +198,7 @@ def findings(
     support = ranking.incoming_support(weights)
     kept = tallies.asked[verdicts.weights[tallies.asked] > 0]
     dropped = tallies.asked[verdicts.weights[tallies.asked] == 0]
+    groups = rules.groups if isinstance(rules, BalancedRules) else ()
     voters = votes.voters
     tell(1, 4, _("Drawing people anew"))
     stability = None
@@ -202,8 +231,9 @@ def findings(
             for number, text in texts.items()
             if number not in scores
         ],
-        "edges": (_edge(place, judged) for place in kept.tolist()),  # written one by one: there may be very many
-        "dropped": (_edge(place, judged) for place in dropped.tolist()),
+        # written one by one: there may be very many
+        "edges": (_edge(place, judged) | _by_group(place, judged, groups) for place in kept.tolist()),
+        "dropped": (_edge(place, judged) | _by_group(place, judged, groups) for place in dropped.tolist()),
         "winners": winners,
         "components": ranking.components(weights),
         "cycles": ranking.cycles(weights),
@@ -241,6 +271,24 @@ def _edge(place: int, judged: _Judged) -> dict[str, Any]:
         "net_support": net_support(edge),
         "entropy": entropy(edge),
         **judged.verdicts.at(place)._asdict(),
+    }
+
+
+def _by_group(place: int, judged: _Judged, names: Sequence[str]) -> dict[str, Any]:
+    """Return what each group says of an arrow, None where that may not be told or too few decided, and the share if all
+    that are told count the same, None where fewer than two are."""
+    if not names:
+        return {}
+    counts = judged.tallies.by_group
+    share = float(counts.share(np.full(len(judged.tallies), np.nan))[place])
+    sides = (
+        (name, int(counts.wiser[i, place]), int(counts.decided[i, place]))
+        for i, name in enumerate(names[: len(counts.wiser)])
+    )
+    told = {name: side(wiser, decided) for name, wiser, decided in sides}
+    return {
+        "balanced_share": None if math.isnan(share) else share,
+        "groups": {name: told.get(name) for name in names},
     }
 
 
@@ -335,9 +383,44 @@ def _store(
 
 
 def publish(snapshot: GraphSnapshot, by: User | None = None) -> GraphPublication:
-    """Publish a snapshot: from now on everyone may pull it, and it stays as it is. Publishing twice changes nothing."""
-    publication, _made = GraphPublication.objects.get_or_create(snapshot=snapshot, defaults={"published_by": by})
+    """Publish a snapshot: from now on everyone may pull it, and it stays as it is. Publishing twice changes nothing.
+
+    Raises ValidationError for a graph of groups from which, with those that are published, something about one to four
+    people of a group would follow; Conflict if others were published at the same moment.
+    """
+    if publication := GraphPublication.objects.filter(snapshot=snapshot).first():
+        return publication
+    others = _published_of_groups(snapshot) if tells_of_groups(snapshot) else []
+    if tells_of_groups(snapshot):
+        before = [told_by(other, body_of(other)) for other in others]
+        if unsafe := unsafe_places(told_by(snapshot, body_of(snapshot)), before):
+            raise ValidationError({"publish": _why_not(len(unsafe), others)})
+    with transaction.atomic():
+        lock(snapshot.study)
+        if tells_of_groups(snapshot) and _published_of_groups(snapshot) != others:
+            raise Conflict(_("Another graph was published at the same moment"), _("Publish this one again."))
+        publication, _made = GraphPublication.objects.get_or_create(snapshot=snapshot, defaults={"published_by": by})
     return publication
+
+
+def _published_of_groups(snapshot: GraphSnapshot) -> list[GraphSnapshot]:
+    others = GraphSnapshot.objects.published().filter(study=snapshot.study).exclude(id=snapshot.id)
+    return [other for other in others.select_related("study").order_by("number") if tells_of_groups(other)]
+
+
+def _why_not(places: int, others: list[GraphSnapshot]) -> str:
+    told = {"n": places, "others": ", ".join(str(other.number) for other in others)}
+    if not others:
+        return (
+            _("It would tell of fewer than five people of a group in %(n)d places, so it cannot be published.") % told
+        )
+    return (
+        _(
+            "With the published snapshots %(others)s it would tell of fewer than five people of a group in %(n)d places, by "
+            "subtraction, so it cannot be published. Groups of one question can be published together in one balanced graph."
+        )
+        % told
+    )
 
 
 def waiting_votes(snapshot: GraphSnapshot) -> int:

@@ -284,7 +284,7 @@ def _safe_cells(votes: Votes, members: Collection[int]) -> tuple[np.ndarray, int
     if people[0] < SMALLEST_CELL or 0 < people[1] < SMALLEST_CELL:
         told = _("Groups of fewer than %d people, inside or outside, are not shown.") % SMALLEST_CELL
         raise ValidationError({"group": told})
-    cell = _cells(votes)
+    cell = cells_of(votes)
     unsafe = np.zeros(cell.max(initial=0) + 1, bool)
     for which in (inside, ~inside):
         voted = np.unique(np.stack([cell[which], votes.voter[which]]), axis=1)[0]
@@ -294,8 +294,8 @@ def _safe_cells(votes: Votes, members: Collection[int]) -> tuple[np.ndarray, int
     return np.flatnonzero(safe), len(np.unique(cell[inside & ~safe]))
 
 
-def _cells(votes: Votes) -> np.ndarray:
-    """Return numbers of the cells that the votes are in."""
+def cells_of(votes: Votes) -> np.ndarray:
+    """Return numbers, from 0, of the cells that the votes are in: a pair of values, either way round, in a context."""
     columns = (np.minimum(votes.source, votes.target), np.maximum(votes.source, votes.target), votes.context)
     order = order_by(*columns)
     starts = starts_of(*(column[order] for column in columns))

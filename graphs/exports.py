@@ -18,6 +18,7 @@ from graphs.building import body_of
 from graphs.models import GraphSnapshot
 
 COUNTS = ("wiser", "not_wiser", "less_wise", "unsure", "impressions")
+GROUP = ("wiser", "decided", "share")  # what a table tells of each group
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # what XML 1.0, 2.2 leaves out
 
 
@@ -123,6 +124,7 @@ def _flat(data: dict[str, Any]) -> dict[str, str | int | float]:
     rest = {key: value for key, value in data.items() if key != "counts" and value is not None}
     if interval := rest.pop("interval", None):
         rest |= {"low": interval[0], "high": interval[1]}
+    rest |= {f"share of {name}": side["share"] for name, side in rest.pop("groups", {}).items() if side}
     return {f"counts_{key}": n for key, n in counts.items()} | {key: _plain(value) for key, value in rest.items()}
 
 
@@ -140,7 +142,9 @@ def _csv(snapshot: GraphSnapshot) -> str:
     out = io.StringIO()
     writer = csv.writer(out)
     figures = ("net_support", "share", "low", "high", "q", "weight", "verdict", "reason")
-    writer.writerow(["from", "from_title", "to", "to_title", *COUNTS, *figures, "contexts"])
+    groups = body["rules"].get("groups", [])
+    of_groups = ["balanced_share", *(f"{figure} of {name}" for name in groups for figure in GROUP)] if groups else []
+    writer.writerow(map(safe_cell, ["from", "from_title", "to", "to_title", *COUNTS, *figures, "contexts", *of_groups]))
     for edge in [*body["edges"], *body["dropped"]]:
         low, high = edge["interval"] or (None, None)
         row = [
@@ -148,6 +152,8 @@ def _csv(snapshot: GraphSnapshot) -> str:
             *(edge["counts"][name] for name in COUNTS),
             *((edge | {"low": low, "high": high})[name] for name in figures),
             "; ".join(edge["contexts"]),
+            *([edge["balanced_share"]] if groups else []),
+            *((edge["groups"][name] or {}).get(figure) for name in groups for figure in GROUP),
         ]
         writer.writerow([safe_cell(cell) for cell in row])
     return out.getvalue()

@@ -6,6 +6,8 @@ Two things are not kept, since they are people's own: votes that were taken back
 before they changed it.
 """
 
+import hashlib
+import json
 from dataclasses import fields
 from typing import Any, NamedTuple
 
@@ -13,10 +15,10 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from core.canonical import sha256_of
+from core.canonical import canonical_bytes, sha256_of
 from core.code_version import code_version
-from graphs.algorithms.pruning import RULES, Rules
-from graphs.building import arranged, body_of, findings, stored_rules
+from graphs.algorithms.pruning import RULES, BalancedRules, Rules
+from graphs.building import arranged, balanced, body_of, findings, stored_rules
 from graphs.counting import Counted, count_votes, read_filters
 from graphs.models import GraphSnapshot
 from graphs.pins import pins_of
@@ -47,7 +49,7 @@ def rerun(snapshot: GraphSnapshot) -> Rerun:
         told = _("This version of the code no longer counts by those rules; version %s built it.")
         return Rerun("", False, [told % (snapshot.code_version or "?")])
     try:
-        counted = _count(snapshot)
+        counted = balanced(snapshot.study, _count(snapshot), rules)
     except ValidationError as error:
         return Rerun("", False, error.messages)
     texts = {
@@ -56,20 +58,21 @@ def rerun(snapshot: GraphSnapshot) -> Rerun:
     }
     votes = arranged(counted.votes, snapshot.mode)
     frame = {name: body[name] for name in NOT_COUNTED}
-    again = frame | findings(votes, counted, rules, snapshot.seed, texts)
-    sha256 = sha256_of(again)
-    is_equal = sha256 == snapshot.sha256
-    return Rerun(sha256, is_equal, [] if is_equal else _reasons(snapshot, counted, body, again))
+    written = canonical_bytes(frame | findings(votes, counted, rules, snapshot.seed, texts))
+    sha256 = hashlib.sha256(written).hexdigest()
+    if sha256 == snapshot.sha256:
+        return Rerun(sha256, True, [])
+    return Rerun(sha256, False, _reasons(snapshot, counted, body, json.loads(written)))
 
 
 def _rules(snapshot: GraphSnapshot) -> Rules | None:
     """Return the rules that are stored with a snapshot, or None if the code has no such rules any more."""
-    known: Any = RULES.get(snapshot.mode)
-    if known is None:
+    if snapshot.mode not in RULES:
         return None
+    known: Any = BalancedRules if "balance" in snapshot.rules else type(RULES[snapshot.mode])
     told = {field.name: snapshot.rules[field.name] for field in fields(known) if field.name in snapshot.rules}
-    rules: Rules = type(known)(**told)
-    return rules if stored_rules(rules) == snapshot.rules else None
+    rules: Rules = known(**told)
+    return rules if sha256_of(stored_rules(rules)) == sha256_of(snapshot.rules) else None
 
 
 def _count(snapshot: GraphSnapshot) -> Counted:

@@ -52,6 +52,9 @@ class BuildSerializer(serializers.Serializer[Any]):
     )
     question = serializers.CharField(required=False, max_length=100, help_text="A question's id or number")
     group = serializers.CharField(required=False, max_length=300, help_text="key=value of the demographics")
+    balance = serializers.CharField(
+        required=False, max_length=40, help_text="A key of the demographics whose groups are to count the same"
+    )
     seed = serializers.IntegerField(default=0, min_value=0, max_value=LARGEST_SEED)
     publish = serializers.BooleanField(default=False)
 

@@ -5,7 +5,7 @@ from core.models import Job, User
 from elicitation.models import Study
 from graphs.building import build_graph, publish, read_options
 
-OPTIONS = ("mode", "before", "context", "question", "group", "seed")
+OPTIONS = ("mode", "before", "context", "question", "group", "balance", "seed")
 
 
 @job_task("graphs.build")

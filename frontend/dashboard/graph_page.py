@@ -108,6 +108,7 @@ def graph_context(snapshot: GraphSnapshot, request: HttpRequest) -> Row:
         "winners": [_winner(row, titles) for row in whole["winners"]],
         "has_rings": any("score_interval" in v for v in whole["values"]),
         "has_doubt": any("probability" in w for w in whole["winners"]),
+        "balance": whole["rules"].get("balance"),
         "filters": [said for said in whole["filters"].values() if said],
         "arrow": named(arrow) if arrow else None,
         "selected": glance(selected) if selected else None,

@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views import View
 
 from elicitation.deduplication import projection
+from elicitation.groups import keys_of, labels_of
 from elicitation.models import CanonicalValue, Participant, Study, UpgradeStory, WisdomVote
 from frontend.dashboard.desk import StudyDesk, number_in, places
 from frontend.dashboard.graph_page import graph_context, mode_titles
@@ -36,7 +37,7 @@ class GraphView(StudyDesk):
             publish(snapshot, self.user)
             told = _("Snapshot %d is published. It stays as it is.") % snapshot.number
             return self.done(told, "dashboard:graph-number", study.slug, snapshot.number)
-        options: dict[str, Any] = {name: form[name] for name in ("mode", "context") if form.get(name)}
+        options: dict[str, Any] = {name: form[name] for name in ("mode", "context", "balance") if form.get(name)}
         request_build(study, user=self.user, **options)
         return self.done(_("The build of the graph has begun."), "dashboard:graph", study.slug)
 
@@ -57,6 +58,7 @@ class GraphView(StudyDesk):
             "modes": MODES,
             "mode_titles": mode_titles(),
             "contexts": self.study.contexts.all(),
+            "questions": [(key, labels_of(self.study).get(key, key)) for key in keys_of(self.study)],
             "job": self.job("graphs.build"),
             "built_before": self._built_before(snapshots),
         }

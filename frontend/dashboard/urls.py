@@ -1,6 +1,17 @@
 from django.urls import path
 
-from frontend.dashboard import constitutions, facets, material, results, snapshots, stories, studies, tools, values
+from frontend.dashboard import (
+    constitutions,
+    facets,
+    groups,
+    material,
+    results,
+    snapshots,
+    stories,
+    studies,
+    tools,
+    values,
+)
 
 app_name = "dashboard"
 
@@ -23,6 +34,7 @@ urlpatterns = [
     path("studies/<slug:slug>/graph/", results.GraphView.as_view(), name="graph"),
     path("studies/<slug:slug>/graph/compare/", snapshots.SnapshotsView.as_view(), name="snapshots"),
     path("studies/<slug:slug>/graph/<int:number>/", results.GraphView.as_view(), name="graph-number"),
+    path("studies/<slug:slug>/groups/", groups.GroupsView.as_view(), name="groups"),
     path("studies/<slug:slug>/constitution/", constitutions.ConstitutionView.as_view(), name="constitution"),
     path(
         "studies/<slug:slug>/constitution/<int:number>/",

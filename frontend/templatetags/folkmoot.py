@@ -49,7 +49,7 @@ def iv(
     """Draw an interval bar on the scale from `least` to 1.
 
     The band runs from `low` to `high`, a tick stands at what was counted, and a dashed line in the middle where `even`.
-    `kind` "weak" draws the band dashed (it crosses even); "g1" and "g2" give it a group's colour. Without a `label` the
+    `kind` "weak" draws the band dashed (it crosses even); "g1" … "g5" give it a group's colour. Without a `label` the
     bar is decoration, for where the numbers stand beside it.
     """
     x_low, x_high, x_at = (f"{100 * (min(max(x, least), 1) - least) / (1 - least):.1f}" for x in (low, high, at))
@@ -67,6 +67,21 @@ def iv(
 def shape(place: int) -> SafeString:
     """Draw the shape of the group at this place, 1 for the first, in a box of 16 by 16."""
     return shape_of(f"g{place}", 8, 8, 5)
+
+
+@register.simple_tag
+def group_mark(place: int) -> SafeString:
+    """Draw a group's mark: a letter on its colour and shape, for the first group A on a circle. The name stands beside it or
+    in the legend."""
+    return format_html('<b class="gm g{}">{}</b>', place + 1, chr(ord("A") + place))
+
+
+@register.simple_tag
+def group_bar(place: int, side: Mapping[str, Any]) -> SafeString:
+    """Draw a group's share with its interval, in its colour; dashed where it crosses even. The numbers stand beside it."""
+    low, high = side["interval"]
+    kind = f"g{place + 1} weak" if low <= 0.5 <= high else f"g{place + 1}"
+    return iv(low, high, side["share"], kind=kind)
 
 
 @register.simple_tag

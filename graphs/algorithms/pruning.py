@@ -195,16 +195,17 @@ class RobustRules:
         tested = tallies.deciders >= self.min_voters
         q = benjamini_hochberg(np.where(tested, exact_p(tallies.wiser, tallies.decided), np.nan))
         lead = 2 * tallies.wiser - tallies.decided
-        kept = (q <= self.max_q) & (lead > 0)  # never so where q is NaN
-        weights = np.where(kept, lead / np.maximum(tallies.decided, 1), 0.0)
+        firm = (q <= self.max_q) & (lead > 0)  # never so where q is NaN
+        weights = np.where(firm, np.maximum(self._margin(tallies), 0.0), 0.0)
         reasons = (
             (TOO_FEW, f"fewer than {self.min_voters} people decided"),
             (KEPT, ""),
+            (DROPPED, "not so if groups count the same"),
             (DROPPED, TOO_CLOSE),
             (DROPPED, "most say it is not wiser"),
         )
         high = jeffreys_of_many(tallies.wiser, tallies.decided, self.level)[1]
-        why = np.select([~tested, kept, high > self.null], [0, 1, 2], 3)
+        why = np.select([~tested, weights > 0, firm, high > self.null], [0, 1, 2, 3], 4)
         return Verdicts(tallies, weights, q, reasons, why, self.level)
 
     def weights(self, counts: Counts, graph: np.ndarray | None = None) -> np.ndarray:
@@ -226,12 +227,34 @@ class RobustRules:
         np.maximum.at(last, graphs[found], rank[found])
         kept = places[rank <= last[graphs]]
         weights = np.zeros(len(lead))
-        weights[kept] = lead[kept] / decided[kept]
+        weights[kept] = np.maximum(self._margin(counts)[kept], 0.0)
         return weights
+
+    def _margin(self, counts: Counts) -> np.ndarray:
+        """Return by how much the share that says wiser exceeds the others'."""
+        decided = counts.decided
+        return np.asarray((2 * counts.wiser - decided) / np.maximum(decided, 1))
 
     def stored(self) -> dict[str, Any]:
         tests = {"null": self.null, "test": "exact binomial, one-sided", "family": "ordered pairs with enough voters"}
         return {"mode": self.mode, **asdict(self), **tests}
+
+
+@dataclass(frozen=True)
+class BalancedRules(RobustRules):
+    """Robust rules by which each group counts the same in what an arrow weighs, however many of it voted.
+
+    `balance` is the question that makes the groups, and `groups` are their names. The test is that of `RobustRules`, on everyone's answers. The share that
+    an arrow weighs by is the mean of the groups' shares, where two groups or more are told (`Counts.by_group`), else
+    everyone's; a firm arrow whose share is one half or less by this is dropped. People of no group count in the test alone.
+    """
+
+    balance: str = ""
+    groups: tuple[str, ...] = ()
+
+    def _margin(self, counts: Counts) -> np.ndarray:
+        everyone = counts.wiser / np.maximum(counts.decided, 1)
+        return 2 * counts.by_group.share(everyone) - 1
 
 
 RULES: dict[str, Rules] = {rules.mode: rules for rules in (RobustRules(), PruningRules())}

@@ -20,7 +20,7 @@ from graphs.algorithms.ranking import (
     wisdom_scores,
     wisdom_scores_of_many,
 )
-from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, Counts, Tallies, Vote, Votes, tally
+from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, ByGroup, Counts, Tallies, Vote, Votes, tally
 
 CELLS_AT_ONCE = 1_000_000  # how many numbers an array may hold, which bounds memory
 RANGE = (5, 95)  # per cent: the ends of the intervals of rank and score
@@ -135,6 +135,18 @@ class _Ballots:
         return self._matrix(np.ones(len(self.tallies.votes), bool))
 
     @cached_property
+    def by_group(self) -> list[tuple[sparse.csr_array, sparse.csr_array]]:
+        """Of each group, "wiser" and "not wiser"."""
+        votes = self.tallies.votes
+        return [
+            (
+                self._matrix((votes.group == place) & (votes.answer == UPGRADE)),
+                self._matrix((votes.group == place) & (votes.answer == NO_UPGRADE)),
+            )
+            for place in range(len(self.tallies.by_group.wiser))
+        ]
+
+    @cached_property
     def deciders(self) -> sparse.csr_array:
         return (self.wiser + self.not_wiser + self.wiser[self.tallies.back]).sign()
 
@@ -173,6 +185,17 @@ class _Drawn(Counts):
     @cached_property
     def deciders(self) -> np.ndarray:  # type: ignore[override]
         return self._count(self._ballots.deciders, self.pair)
+
+    @cached_property
+    def by_group(self) -> ByGroup:  # type: ignore[override]
+        """The groups that are told of in all votes are those that count."""
+        pair, back = self.pair, self._ballots.tallies.back[self.pair]
+        told = self._ballots.tallies.by_group.decided[:, pair] > 0
+        wiser, decided = np.zeros((2, *told.shape), np.int64)
+        for place, (yes, no) in enumerate(self._ballots.by_group):
+            wiser[place] = self._count(yes, pair)
+            decided[place] = wiser[place] + self._count(no, pair) + self._count(yes, back)
+        return ByGroup(wiser * told, decided * told)
 
     @cached_property
     def _every(self) -> np.ndarray:
@@ -228,6 +251,7 @@ def _with(votes: Votes, added: Sequence[tuple[int, int, str]]) -> Votes:
         context=np.append(votes.context, np.zeros(len(added), np.int32)),
         answer=np.append(votes.answer, np.array([ANSWERS.index(text) for text in answer], np.int8)),
         contexts=votes.contexts,
+        group=None if votes.group is None else np.append(votes.group, np.full(len(added), -1)),
     )
 
 
@@ -361,6 +385,7 @@ class _Some(Counts):
         self.wiser, self.not_wiser = counts.wiser[places], counts.not_wiser[places]
         self.less_wise, self.unsure = counts.less_wise[places], counts.unsure[places]
         self.impressions, self.deciders = counts.impressions[places], counts.deciders[places]
+        self.by_group = ByGroup(*(column[:, places] for column in counts.by_group))  # new people are of no group
 
     def add(self, pair: np.ndarray, back: np.ndarray, wiser: np.ndarray) -> None:
         """Add an answer of a new person for each place in `pair`, whose reversed pair is at that in `back`."""

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from graphs.algorithms.disclosure import LEAST
+
 Pair = tuple[int, int]
 ANSWERS = ("upgrade", "no_upgrade", "too_similar", "it_depends", "not_sure")  # those of `WisdomVote`
 UPGRADE, NO_UPGRADE, UNSURE = range(3)  # places in it; the trial had only not_sure, and all others count as that
@@ -32,7 +34,8 @@ class Vote(NamedTuple):
 @dataclass(frozen=True, eq=False)
 class Votes:
     """Many votes as columns of one length. `voter`, `source` and `target` are numbers of people and values, `context` is
-    a place in `contexts`, which are sorted, and `answer` one in `ANSWERS`."""
+    a place in `contexts`, which are sorted, and `answer` one in `ANSWERS`. Where groups of people count, `group` is the
+    place of each vote's group, −1 of none."""
 
     voter: np.ndarray
     source: np.ndarray
@@ -40,6 +43,7 @@ class Votes:
     context: np.ndarray
     answer: np.ndarray
     contexts: tuple[str, ...]
+    group: np.ndarray | None = None
 
     @classmethod
     def of(cls, votes: Iterable[Vote]) -> "Votes":
@@ -64,7 +68,8 @@ class Votes:
         """Return some of the votes: those at these places, or where this mask is true."""
         columns = (self.voter, self.source, self.target, self.context, self.answer)
         voter, source, target, context, answer = (column[rows] for column in columns)
-        return Votes(voter, source, target, context, answer, self.contexts)
+        group = None if self.group is None else self.group[rows]
+        return Votes(voter, source, target, context, answer, self.contexts, group)
 
     @property
     def voters(self) -> int:
@@ -166,6 +171,21 @@ def entropy(edge: EdgeTally) -> float:
     return -sum(n / total * math.log2(n / total) for n in counts if n)
 
 
+class ByGroup(NamedTuple):
+    """How many of each group say wiser, and decide; arrays (groups, pairs), 0 where too few of a group decide."""
+
+    wiser: np.ndarray
+    decided: np.ndarray
+
+    def share(self, otherwise: np.ndarray) -> np.ndarray:
+        """Return the share that says wiser if each group counts the same: the mean of the shares of those that decided;
+        where fewer than two did, what stands in `otherwise`."""
+        there = self.decided > 0
+        shares = np.where(there, self.wiser / np.maximum(self.decided, 1), 0.0).sum(axis=0)
+        groups = there.sum(axis=0)
+        return np.where(groups >= 2, shares / np.maximum(groups, 1), otherwise)
+
+
 class Counts:
     """What `EdgeTally` says, of many ordered pairs at once: arrays with a place for each pair."""
 
@@ -175,6 +195,7 @@ class Counts:
     unsure: np.ndarray
     impressions: np.ndarray
     deciders: np.ndarray
+    by_group: "ByGroup"
 
     @property
     def decided(self) -> np.ndarray:
@@ -264,6 +285,23 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         first[self.pair_of[::-1]] = np.arange(len(self.votes))[::-1]
         order = np.argsort(first)
         return np.asarray(order[first[order] >= 0])
+
+    @cached_property
+    def by_group(self) -> ByGroup:  # type: ignore[override]
+        """What each group says, where at least `LEAST` of its people decide. Empty where the votes name no group."""
+        votes = self.votes
+        group = np.full(len(votes), -1) if votes.group is None else votes.group
+        counts = np.zeros((3, int(group.max(initial=-1)) + 1, len(self)), np.int64)
+        for place in range(counts.shape[1]):
+            wiser, not_wiser = ((group == place) & (votes.answer == answer) for answer in (UPGRADE, NO_UPGRADE))
+            back = self.back[self.pair_of[wiser]]
+            pairs = np.concatenate([self.pair_of[wiser], self.pair_of[not_wiser], back])
+            voters = np.concatenate([votes.voter[wiser], votes.voter[not_wiser], votes.voter[wiser]])
+            people = np.unique(np.stack([pairs, voters]), axis=1)[0]
+            which = (self.pair_of[wiser], pairs, people)
+            counts[:, place] = [np.bincount(pair, minlength=len(self)) for pair in which]
+        enough = counts[2] >= LEAST
+        return ByGroup(counts[0] * enough, counts[1] * enough)
 
     @cached_property
     def _contexts(self) -> tuple[np.ndarray, np.ndarray]:

@@ -168,6 +168,13 @@ def test_a_snapshot_without_pins_is_counted_as_things_are_now(voted: Study, valu
     assert not found.is_equal and any("before snapshots kept" in reason for reason in found.reasons)
 
 
+def test_a_balanced_graph_is_counted_again_with_its_groups(voted: Study, values: list[CanonicalValue]) -> None:
+    crowd_of(6, values[0], values[1], "no_upgrade", demographics={"role": "other"})
+    snapshot = build_graph(voted, balance="role", seed=3)
+    newer_votes(voted, values)
+    assert rerun(snapshot).is_equal
+
+
 def test_nothing_is_stored(voted: Study) -> None:
     rerun(build_graph(voted))
     assert GraphSnapshot.objects.count() == 1

@@ -3,6 +3,7 @@
 import csv
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ import pytest
 from elicitation.models import CanonicalValue, Endorsement, Participant, Study
 from elicitation.polis_folder import import_polis
 from elicitation.study_folder import import_study
+from reports.running import body_of, run_report
 from tests.people import join, value_in
 from tests.reports.algorithms.made_up import camps
 
+ResultOf = Callable[..., dict[str, Any]]
 ANSWERS = {1: "agree", -1: "disagree", 0: "pass"}
 
 
@@ -78,3 +81,14 @@ def trial_study(shared_data: Path, db: None) -> Study:
     """The 2023 trial, imported."""
     import_study(shared_data / "moral-graph-trial", "trial")
     return Study.objects.get(slug="trial")
+
+
+@pytest.fixture
+def result_of() -> ResultOf:
+    """Run a report about a study and return its result: `result_of("bridging", study, key="party")`."""
+
+    def run(kind: str, study: Study, **params: Any) -> dict[str, Any]:
+        result: dict[str, Any] = body_of(run_report(kind, study=study, params=params))["result"]
+        return result
+
+    return run

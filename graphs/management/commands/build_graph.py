@@ -23,6 +23,9 @@ class Command(BaseCommand):
         parser.add_argument("--context", default="", metavar="TEXT", help="count only votes in this context")
         parser.add_argument("--question", default="", metavar="ID", help="count only votes in its contexts")
         parser.add_argument("--group", default="", metavar="KEY=VALUE", help="count only these people's votes")
+        parser.add_argument(
+            "--balance", default="", metavar="KEY", help="let the groups of this question count the same"
+        )
         parser.add_argument("--seed", type=int, default=0, help="of all chance (default: 0)")
         parser.add_argument("--format", choices=sorted(FORMS), default="folkmoot", help="default: folkmoot")
         add_output_option(parser)
@@ -32,7 +35,7 @@ class Command(BaseCommand):
         found = Study.objects.filter(slug=study).first()
         if found is None:
             raise CommandError(f"There is no study {study}.")
-        chosen = {name: options[name] for name in ("mode", "before", "context", "question", "group", "seed")}
+        chosen = {name: options[name] for name in ("mode", "before", "context", "question", "group", "balance", "seed")}
         try:
             snapshot = build_graph(found, **chosen)
         except ValidationError as error:
@@ -42,7 +45,10 @@ class Command(BaseCommand):
             lines = [where + " ".join(texts) for where, texts in found_wrong]
             raise CommandError("\n".join(["No graph was built.", *lines])) from None
         if options["publish"]:
-            publish(snapshot)
+            try:
+                publish(snapshot)
+            except ValidationError as error:
+                raise CommandError(f"Snapshot {snapshot.number} was not published. {error.messages[0]}") from None
         try:
             write_output(_written(snapshot, options["format"]), options["output"])
         except OSError as error:
