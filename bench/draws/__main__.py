@@ -13,11 +13,14 @@ from elicitation.algorithms.selection import RULE, DrawRule
 GOAL = 0.9
 RESAMPLES = 1000
 OURS, UNIFORM, LEAST, TRIAL = "ours", "uniform", "least voted first", "as the trial drew"
+CROWD = 20
+OURS_IN_A_CROWD = f"ours, {CROWD} people at once"
 WAYS: dict[str, Way] = {
     OURS: by_rule(RULE),
     UNIFORM: uniform,
     LEAST: by_rule(DrawRule(close_calls=0, later=0)),
     TRIAL: popular,
+    OURS_IN_A_CROWD: by_rule(RULE),
 }
 MOST_VOTES = 6_240  # where a graph is not good by then, this is what it took at least
 
@@ -47,18 +50,21 @@ def main() -> int:
         ("half of the pairs at exactly 1/2", True, {UNIFORM: 0.2, LEAST: 0.2}),
     ):
         print(f"== {title}: {told.graphs} graphs, seed {told.seed}", flush=True)
-        found = {name: course(way, told.graphs, told.seed, half_null) for name, way in WAYS.items()}
+        found = {
+            name: course(way, told.graphs, told.seed, half_null, CROWD if name == OURS_IN_A_CROWD else 1)
+            for name, way in WAYS.items()
+        }
         missed += report(lines(found, least_saved, np.random.default_rng([told.seed, 9])))
     return int(missed > 0)
 
 
-def course(way: Way, graphs: int, seed: int, half_null: bool) -> Figures:
+def course(way: Way, graphs: int, seed: int, half_null: bool, at_once: int) -> Figures:
     """Draw one way on many graphs: the same graphs, and the same answers of a pair's k-th voter, whatever the way."""
     people = MOST_VOTES // EACH
     rows: list[tuple[Course, int, int]] = []
     for graph in range(graphs):
         world = planted(np.random.default_rng([seed, graph, half_null]), most=people, half_null=half_null)
-        one = run(world, way, people, np.random.default_rng([seed, graph, half_null, 1]))
+        one = run(world, way, people, np.random.default_rng([seed, graph, half_null, 1]), at_once=at_once)
         rows.append((one, *firm(world, one.last)))
     return Figures(
         np.stack([one.f1 for one, *_last in rows]),

@@ -4,6 +4,7 @@ The draws of the product are the product's own function (`elicitation.algorithms
 own rules (`graphs.algorithms.pruning`).
 """
 
+from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -33,11 +34,12 @@ class World(NamedTuple):
 
 
 class Votes(NamedTuple):
-    """Votes so far on each pair: all, those that decide, and those that say wiser."""
+    """Votes so far on each pair: all, those that decide, and those that say wiser; and how many are on their way."""
 
     asked: np.ndarray
     decided: np.ndarray
     wiser: np.ndarray
+    waiting: np.ndarray
 
 
 Way = Callable[[World, Votes, np.random.Generator], np.ndarray]
@@ -59,10 +61,10 @@ def by_rule(rule: DrawRule) -> Way:
     """Draw as the product does under a rule."""
 
     def way(world: World, votes: Votes, rng: np.random.Generator) -> np.ndarray:
-        ones, none = np.ones(PAIRS, dtype=np.int64), np.zeros(PAIRS, dtype=np.int64)
+        ones = np.ones(PAIRS, dtype=np.int64)
         options = StoryOptions(
             key=np.arange(PAIRS), first=world.first, second=world.second, fits=ones, asked=votes.asked, told=votes.asked,
-            wiser=votes.wiser, decided=votes.decided, waiting=none,
+            wiser=votes.wiser, decided=votes.decided, waiting=votes.waiting,
         )  # fmt: skip
         return np.array([chosen.key for chosen in choose_stories(options, how_many=EACH, rng=rng, rule=rule)])
 
@@ -90,14 +92,19 @@ class Course(NamedTuple):
     last: Votes
 
 
-def run(world: World, way: Way, people: int, rng: np.random.Generator) -> Course:
-    """Let `people` people answer one after the other."""
+def run(world: World, way: Way, people: int, rng: np.random.Generator, *, at_once: int = 1) -> Course:
+    """Let `people` people answer one after the other; `at_once` of them have drawn and not answered yet."""
     votes = Votes(*(np.zeros(PAIRS, dtype=np.int64) for _column in Votes._fields))
     is_kept = world.support >= LINE
     f1 = np.zeros(people)
     at_trial = (0, 0, 0)
+    drawn: deque[np.ndarray] = deque()
     for person in range(people):
-        pairs = way(world, votes, rng)
+        while len(drawn) < at_once:
+            drawn.append(way(world, votes, rng))
+            votes.waiting[drawn[-1]] += 1
+        pairs = drawn.popleft()
+        votes.waiting[pairs] -= 1
         place = votes.asked[pairs]
         sure = world.is_sure[pairs, place]
         votes.asked[pairs] += 1

@@ -47,8 +47,8 @@ class DrawRule:
     `close_calls` is the share of stories that are asked because they are closest to the line, while pairs have fewer than
     `early` answers on average; from then on it is `later`. All others are the least voted ones.
 
-    Closest to the line is the smallest sqrt(n) · (|share − `line`| + `margin`). There n is the number of decided answers with
-    those that are on their way; the share is of those that say wiser, drawn towards that of all stories as if by `prior` more
+    Closest to the line is the smallest sqrt(n) · (|share − `line`| + `margin`). There n is the number of decided answers, where
+    one that is on its way counts as `on_its_way` answers so that people who come at once are not all asked the same; the share is of those that say wiser, drawn towards that of all stories as if by `prior` more
     answers. `line` is a share of decided answers; 2/3 is the net support of 1/3 from which the trial's graph keeps an arrow.
     """
 
@@ -59,6 +59,7 @@ class DrawRule:
     line: float = 2 / 3
     margin: float = 0.05
     prior: float = 4.0
+    on_its_way: float = 6.0
 
     def stored(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,7 +73,8 @@ class DrawRule:
         """Return how close each share is to the line, for how much is known of it: the smaller, the more a vote teaches."""
         usual = (options.wiser.sum() + self.prior * self.line) / (options.decided.sum() + self.prior)
         share = (options.wiser + self.prior * usual) / (options.decided + self.prior)
-        return np.asarray(np.sqrt(options.decided + options.waiting) * (np.abs(share - self.line) + self.margin))
+        known = np.sqrt(options.decided + self.on_its_way * options.waiting)
+        return np.asarray(known * (np.abs(share - self.line) + self.margin))
 
 
 RULE = DrawRule()

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from elicitation import deduplication, draws, stories, votes, withdrawal
@@ -160,6 +162,19 @@ def test_situations_of_ones_own_question_come_first(
     participant.save()
     asked = draws.draw_stories(participant).items.select_related("story__context")
     assert {item.story.context for item in asked} == {second} and first != second
+
+
+def test_a_draw_asks_the_database_as_often_for_many_stories_as_for_few(study: Study, many: list[UpgradeStory]) -> None:
+    asked = []
+    for _turn in range(2):
+        person = join(study)
+        with CaptureQueriesContext(connection) as queries:
+            draws.draw_stories(person)
+        asked.append(len(queries))
+        for _story in range(20):
+            story = story_between(study, value_in(study), value_in(study), many[0].context)
+            vote(join(study), story)
+    assert asked[1] <= asked[0]
 
 
 # ---- what a draw says of itself
