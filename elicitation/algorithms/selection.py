@@ -47,9 +47,10 @@ class DrawRule:
     `close_calls` is the share of stories that are asked because they are closest to the line, while pairs have fewer than
     `early` answers on average; from then on it is `later`. All others are the least voted ones.
 
-    Closest to the line is the smallest sqrt(n) · (|share − `line`| + `margin`). There n is the number of decided answers, where
-    one that is on its way counts as `on_its_way` answers so that people who come at once are not all asked the same; the share is of those that say wiser, drawn towards that of all stories as if by `prior` more
-    answers. `line` is a share of decided answers; 2/3 is the net support of 1/3 from which the trial's graph keeps an arrow.
+    Closest to the line is the smallest sqrt(n) · (|share − `line`| + `margin`). There n counts the decided answers, and one
+    that may be on its way as `on_its_way`, so that people who come at once are not all asked the same. The share is of those
+    that say wiser, drawn towards that of all stories as if by `prior` more answers. `line` is a share of decided answers; 2/3
+    is the net support of 1/3 from which the trial's graph keeps an arrow.
     """
 
     name: str = "least voted and close calls"

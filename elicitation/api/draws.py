@@ -12,7 +12,7 @@ from rest_framework.response import Response
 
 from core.access import IsFacilitator, IsParticipant, caller_of
 from core.problems import Problem
-from elicitation import draws, participation, picks
+from elicitation import draws, participation, picks, stories
 from elicitation.api.downloads import DownloadableList
 from elicitation.api.values import ShownValueSerializer
 from elicitation.models import Draw, DrawItem, Exposure, Participant, Study, WisdomVote
@@ -30,6 +30,17 @@ def shown_draws() -> QuerySet[Draw]:
     )
 
 
+class DifferenceSerializer(serializers.Serializer[Any]):
+    """What two values share and what only one of them looks for, found by comparing their words.
+
+    `shared` has for each shared line its words in either value.
+    """
+
+    shared = serializers.ListField(child=serializers.ListField(child=serializers.CharField()))
+    only_first = serializers.ListField(child=serializers.CharField())
+    only_second = serializers.ListField(child=serializers.CharField())
+
+
 class StorySerializer(serializers.Serializer[Any]):
     """One story to judge: is `to_value` wiser than `from_value` in this context? `from_first` says which to show first.
 
@@ -43,6 +54,7 @@ class StorySerializer(serializers.Serializer[Any]):
     from_value = ShownValueSerializer(source="story.from_value")
     to_value = ShownValueSerializer(source="story.to_value")
     from_first = serializers.BooleanField()
+    difference = serializers.SerializerMethodField(help_text="`first` is `from_value`, `second` is `to_value`")
     answer = serializers.SerializerMethodField()
     is_skipped = serializers.SerializerMethodField()
 
@@ -50,6 +62,10 @@ class StorySerializer(serializers.Serializer[Any]):
     def get_answer(self, item: DrawItem) -> str | None:
         newest = item.newest_votes  # type: ignore[attr-defined]
         return newest[0].answer if newest else None
+
+    @extend_schema_field(DifferenceSerializer)
+    def get_difference(self, item: DrawItem) -> Any:
+        return DifferenceSerializer(stories.difference(item.story)).data
 
     def get_is_skipped(self, item: DrawItem) -> bool:
         return item.skipped_at is not None

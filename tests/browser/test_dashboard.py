@@ -117,7 +117,8 @@ ADDRESSES = {
     "facets": "/studies/moot/values/1/facets/",
     "value": "/studies/moot/values/1/", "values-history": "/studies/moot/values/history/",
     "verification": "/studies/moot/verification/",
-    "stories": "/studies/moot/stories/", "votes": "/studies/moot/votes/", "graph": "/studies/moot/graph/",
+    "stories": "/studies/moot/stories/", "story": "/studies/moot/stories/1/", "new-story": "/studies/moot/stories/new/",
+    "votes": "/studies/moot/votes/", "graph": "/studies/moot/graph/",
     "constitution": "/studies/moot/constitution/", "datasets": "/datasets/", "dataset": "/datasets/pairs/", "arrow": "/studies/moot/graph/?arrow=1-3", "reports": "/reports/", "jobs": "/jobs/",
     "developers": "/developers/", "account": "/account/", "public-graph": "/g/moot/", "home": "/",
 }  # fmt: skip

@@ -79,6 +79,8 @@ def test_stories_are_drawn_and_answered(person: Participant, story: UpgradeStory
     client, url = client_of(person), f"/api/v1/studies/{person.study.slug}/"
     drawn = client.post(f"{url}draws/", {"kind": "stories"}).data
     assert [s["number"] for s in drawn["stories"]] == [story.number]
+    line = "SIGNS that someone is not heard"
+    assert drawn["stories"][0]["difference"] == {"shared": [[line, line]], "only_first": [], "only_second": []}
     assert client.post(f"{url}votes/", {"story": story.number, "skip": True}).data["stories"][0]["is_skipped"]
     voted = client.post(f"{url}votes/", {"story": story.number, "answer": "upgrade", "comment": "It holds more."})
     assert voted.status_code == 201 and voted.data["answer"] == "upgrade"
