@@ -119,7 +119,7 @@ def objections(study: Study) -> list[Objection]:
     said = VerificationAnswer.objects.current().filter(
         study=study, kind=Kind.SAME_CARD, answer=Answer.DIFFERENT, settled_at=None, source_value_id=""
     )
-    counted = said.filter(participant__withdrawn_at=None).select_related("card", "value")
+    counted = said.filter(participant__in=Participant.objects.counted(study)).select_related("card", "value")
     if not counted:
         return []
     now = grouping(active_run(study))

@@ -142,7 +142,7 @@ def small_share(share: float | None) -> str:
 
 @register.filter
 def fixed(number: float | None, places: int = 2) -> str:
-    """0.7341 → "0.73", in the reader's own way of writing numbers."""
+    """0.7341 → "0.73", 0.697 → "0.70", in the reader's own way of writing numbers."""
     return number_format(round(number, places), decimal_pos=places) if number is not None else "–"
 
 

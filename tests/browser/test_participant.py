@@ -12,10 +12,10 @@ from playwright.sync_api import BrowserContext, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from core import ledger
-from elicitation import draws, interviews, participation, picks
+from elicitation import deduplication, draws, interviews, participation, picks, verification
 from elicitation.cards import CardDraft, PolicyDraft, QuoteDraft
 from elicitation.interviews import NextTurn
-from elicitation.models import Context, Interview, Participant, Study, ValuesCard, WisdomVote
+from elicitation.models import Context, Interview, Participant, Study, ValuesCard, VerificationAnswer, WisdomVote
 from elicitation.values import own_value
 from graphs import building
 from tests.browser import walk
@@ -534,3 +534,23 @@ def judged_by_many(study: Study) -> Participant:
     draws.complete(picks.draw_values(person))
     draws.complete(draws.draw_stories(person))
     return person
+
+
+def test_a_link_asks_one_question_and_its_address_is_clean(
+    moot: Study, open_browser: Callable[..., BrowserContext], look: walk.Look
+) -> None:
+    person, other = judged_by_many(moot), join(moot)
+    card_of(other, title="Setting free")
+    deduplication.merge(moot, moot.values.filter(title__in=("Letting go together", "Setting free")))
+    page = open_browser(**PHONE).new_page()
+    page.goto(f"/check/{verification.link_token(other, 'same_card')}/")
+    assert page.url.endswith("/check/")
+    look(page, "check-same-card")
+    page.get_by_label("What is different?").fill("Mine is about fear.")
+    page.get_by_role("button", name="Different").click()
+    expect(page.get_by_text("You said it is different.")).to_be_visible()
+    page.goto(f"/check/{verification.link_token(person, 'fair_position')}/")
+    look(page, "check-fair-position")
+    page.get_by_role("button", name="Yes, fair").click()
+    expect(page.get_by_text("You said yes. Thank you.")).to_be_visible()
+    assert VerificationAnswer.objects.count() == 2

@@ -83,6 +83,7 @@ def test_a_filled_bar_never_overflows() -> None:
 def test_numbers_without_a_value_are_a_dash() -> None:
     assert (folkmoot.percent(None), folkmoot.fixed(None), folkmoot.count(None)) == ("–", "–", "–")
     assert (folkmoot.percent(0.734), folkmoot.fixed(0.7341), folkmoot.count(1904)) == ("73 %", "0.73", "1,904")
+    assert folkmoot.fixed(0.697) == "0.70"
 
 
 def test_each_form_has_an_idempotency_key_of_its_own() -> None:
