@@ -124,19 +124,20 @@ def _study() -> Any:
 
 
 def _time(mode: str, rounds: str) -> dict[str, Any]:
+    """Take turns, one of them unmeasured where there are several."""
     runs: dict[str, list[float]] = {"ours": [], "read": [], "bare": []}
-    for seed in range(int(rounds) + 1):
-        ways = {"ours": lambda: _once(mode, str(seed)), "read": _read, "bare": _bare}  # noqa: B023  called at once
-        for name, way in ways.items():
-            begun = time.perf_counter()
-            found = way()
-            if seed or int(rounds) == 1:
-                runs[name].append(time.perf_counter() - begun)
-            megabytes = found if name == "ours" else None
-            if megabytes is not None:
-                size = megabytes
-        if int(rounds) == 1:
-            break
+    warm = int(int(rounds) > 1)
+    for seed in range(int(rounds) + warm):
+        begun = time.perf_counter()
+        size = _once(mode, str(seed))
+        built = time.perf_counter()
+        _read()
+        read = time.perf_counter()
+        _bare()
+        if seed >= warm:
+            runs["ours"].append(built - begun)
+            runs["read"].append(read - built)
+            runs["bare"].append(time.perf_counter() - read)
     return {**runs, **size}
 
 

@@ -49,7 +49,7 @@ def page_rank(sources: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     out = arrows.sum(axis=1)
     ends = np.flatnonzero(out == 0)
     arrows.data *= np.repeat(1.0 / out[out != 0], np.diff(arrows.indptr)[out != 0])
-    onto, share = arrows.T, np.repeat(1.0 / max(n, 1), n)
+    onto, share = arrows.T.tocsr(), np.repeat(1.0 / max(n, 1), n)
     scores = share
     for _ in range(MOST_ROUNDS if n else 0):
         before = scores
