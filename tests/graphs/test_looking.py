@@ -51,7 +51,7 @@ def test_the_spectrum_counts_the_survivors_of_any_thresholds() -> None:
 
 
 def test_values_are_grouped_by_the_situation_of_most_of_their_arrows() -> None:
-    edges = [arrow(contexts=["A", "B"]), arrow(to=3, contexts=["B"]), arrow() | {"from": 4, "contexts": ["A"]}]
+    edges = [arrow(contexts=["A", "B"]), arrow(to=3, contexts=["B"]), arrow(to=2, contexts=["A"]) | {"from": 4}]
     groups = {group.name: sorted(group.members) for group in looking.by_situation({"edges": edges})}
     assert groups == {"A": [2, 4], "B": [1, 3]}
 
