@@ -4,8 +4,10 @@ Django's `bulk_create` makes an object and a clause of SQL for each row, which t
 know PostgreSQL alone; what they add to the driver is no more than this.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice, repeat
 from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections, models, transaction
@@ -13,6 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 AT_ONCE = 2_000  # rows that are held at a time
+CACHE_KB = 16_000  # of SQLite, while rows are written
 _PLAIN = (
     models.CharField,
     models.TextField,
@@ -41,49 +44,78 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
     if any(field.primary_key for field in others):
         raise ValueError(f"each row of {model.__name__} needs its {model._meta.pk.name}")
     connection = connections[DEFAULT_DB_ALIAS]  # the wrapper itself: asking for it anew for each value takes time
-    told = [(place, change) for place, name in enumerate(columns) if (change := _change(fields[name], connection))]
-    same = tuple(field.get_db_prep_save(_default(field), connection) for field in others)
-    ready = _ready(rows, told, same)
+    changes = {place: change for place, name in enumerate(columns) if (change := _change(fields[name], connection))}
+    same = [field.get_db_prep_save(_default(field), connection) for field in others]
+    parts = _ready(rows, changes, same)
     names: list[Any] = [fields[name].column for name in columns] + [field.column for field in others]
     quoted = ", ".join(map(connection.ops.quote_name, names))
     table = connection.ops.quote_name(model._meta.db_table)
     with transaction.atomic(), connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with connection.wrap_database_errors:
-                return _copy(cursor, f"COPY {table} ({quoted}) FROM STDIN", ready)
-        places = ", ".join(["%s"] * len(names))
+                return _copy(cursor, f"COPY {table} ({quoted}) FROM STDIN", parts)
+        insert = f"INSERT INTO {table} ({quoted}) VALUES ({', '.join(['%s'] * len(names))})"  # noqa: S608
         written = 0
-        while part := list(islice(ready, AT_ONCE)):
-            cursor.executemany(f"INSERT INTO {table} ({quoted}) VALUES ({places})", part)  # noqa: S608
-            written += len(part)
+        with _wide_cache(cursor):
+            for part in parts:
+                cursor.executemany(insert, part)
+                written += len(part)
         return written
 
 
-def _copy(cursor: Any, statement: str, rows: Iterable[Sequence[Any]]) -> int:
+@contextmanager
+def _wide_cache(cursor: Any) -> Iterator[None]:
+    """Let SQLite keep the indexes that grow in memory: with its usual 2 MB they are written out and read in again and again."""
+    [usual] = cursor.execute("PRAGMA cache_size").fetchone()
+    cursor.execute(f"PRAGMA cache_size = -{CACHE_KB}")
+    try:
+        yield
+    finally:
+        cursor.execute(f"PRAGMA cache_size = {usual}")
+
+
+def _copy(cursor: Any, statement: str, parts: Iterable[list[tuple[Any, ...]]]) -> int:
     written = 0
     with cursor.copy(statement) as copy:
-        for row in rows:
-            copy.write_row(row)
-            written += 1
+        for part in parts:
+            for row in part:
+                copy.write_row(row)
+            written += len(part)
     return written
 
 
 def _ready(
-    rows: Iterable[Sequence[Any]], told: Sequence[tuple[int, Callable[[Any], Any]]], same: tuple[Any, ...]
-) -> Iterator[Sequence[Any]]:
-    for row in rows:
-        values = [*row, *same]
-        for place, change in told:
-            values[place] = change(values[place])
-        yield values
+    rows: Iterable[Sequence[Any]], changes: Mapping[int, "_Change"], same: Sequence[Any]
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Yield rows as the driver takes them, some at a time. They are changed column by column, which is faster."""
+    rows = iter(rows)
+    while part := list(islice(rows, AT_ONCE)):
+        columns: list[Sequence[Any]] = list(zip(*part, strict=True))
+        for place, change in changes.items():
+            columns[place] = change(columns[place])
+        yield list(zip(*columns, *(repeat(value, len(part)) for value in same), strict=True))
 
 
-def _change(field: "models.Field[Any, Any]", connection: BaseDatabaseWrapper) -> Callable[[Any], Any] | None:
-    """Return what makes a value of a field one that the driver takes, or None where it takes it as it is."""
+_Change = Callable[[Sequence[Any]], list[Any]]  # of a column's values
+
+
+def _change(field: "models.Field[Any, Any]", connection: BaseDatabaseWrapper) -> _Change | None:
+    """Return what makes a column's values ones that the driver takes, or None where it takes them as they are."""
     kept: Any = field.target_field if isinstance(field, models.ForeignKey) else field
     if isinstance(kept, _PLAIN):
         return None
-    return lambda value: kept.get_db_prep_save(value, connection)
+    if isinstance(kept, models.JSONField):
+        encode = json.JSONEncoder().encode if kept.encoder is None else kept.encoder().encode
+        return lambda values: [None if value is None else encode(value) for value in values]
+
+    def change(values: Sequence[Any]) -> list[Any]:
+        known: dict[Any, Any] = {}  # the same people and moments come again and again
+        for value in values:
+            if value not in known:
+                known[value] = kept.get_db_prep_save(value, connection)
+        return [known[value] for value in values]
+
+    return change
 
 
 def _default(field: "models.Field[Any, Any]") -> Any:
