@@ -53,7 +53,7 @@ class GraphListView(generics.ListAPIView[GraphSnapshot]):
         snapshots = GraphSnapshot.objects.shown_to(caller).filter(study__slug=slug)
         if not snapshots.exists() and not Study.objects.shown_to(caller).filter(slug=slug).exists():
             raise Http404
-        return snapshots.select_related("study", "publication").order_by("-number")
+        return snapshots.select_related("study", "publication").defer("body").order_by("-number")
 
     def get_permissions(self) -> list[Any]:
         return [IsFacilitator() if self.request.method == "POST" else HasScope()]
@@ -73,8 +73,8 @@ def find_snapshot(request: Request, slug: str, graph: str) -> GraphSnapshot:
 
     The latest is the newest published one.
     """
-    caller = caller_of(request)
-    snapshots = GraphSnapshot.objects.shown_to(caller).filter(study__slug=slug).select_related("study", "publication")
+    snapshots = GraphSnapshot.objects.shown_to(caller_of(request)).filter(study__slug=slug)
+    snapshots = snapshots.select_related("publication").defer("body")  # who has it already needs no body, and no study
     found: GraphSnapshot | None
     if graph == "latest":
         found = snapshots.published().order_by("-number").first()
