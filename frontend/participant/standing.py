@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from core.access import Caller
 from elicitation.deduplication import projection
 from elicitation.groups import SMALLEST_CELL
@@ -15,9 +17,11 @@ from elicitation.values import own_value
 from graphs.algorithms.pruning import KEPT
 from graphs.building import body_of
 from graphs.models import GraphSnapshot
+from graphs.ordering import order_of
 
 MOST_ON_A_SIDE = 2  # in the drawing, so that titles fit on a phone; the table has them all
 MOST_LETTERS = 20  # of a title in the drawing
+CLEAR, LIKELY = 0.7, 0.5  # where the interval of a share must begin, for people to be told that it is so
 
 # The drawing, in its own units: width, and where the rows of circles are.
 WIDTH, LEFT, MIDDLE, RIGHT = 330, 80, 165, 250
@@ -44,6 +48,20 @@ class Neighbour:
     @property
     def share(self) -> float:
         return self.wiser / self.asked
+
+    @property
+    def in_ten(self) -> int:
+        """How many of ten people called the upper value wiser, in round numbers."""
+        return round(10 * self.share)
+
+    @property
+    def firmness(self) -> str:
+        """How sure it is, in words."""
+        if not self.is_shown:
+            return _("Not enough people answered yet to say.")
+        if self.is_close or self.low is None or self.low <= LIKELY:
+            return _("That is too close to call.")
+        return _("That is clear.") if self.low >= CLEAR else _("That is likely, and more answers could change it.")
 
 
 @dataclass(frozen=True)
@@ -81,6 +99,14 @@ class Standing:
     people: int
     neighbours: list[Neighbour]
     judged: list[Judged] = field(default_factory=list)
+    way: list[Neighbour] = field(default_factory=list)
+    is_top: bool = False
+
+    @property
+    def nearest(self) -> list[Neighbour]:
+        """The clearest neighbour on each side, for words: the wiser one first."""
+        sides = ([n for n in self.neighbours if n.is_shown and n.is_above == above] for above in (True, False))
+        return [side[0] for side in sides if side]
 
     @property
     def above(self) -> list[Spot]:
@@ -127,12 +153,15 @@ def standing_of(participant: Participant) -> Standing | None:
         return None
     body, value = body_of(snapshot), own_value(participant)
     titles = {v.number: v.title for v in participant.study.values.all()}
+    way = way_up(value.number, body, titles) if value else []
     return Standing(
         title=value.title if value else "",
         built_at=snapshot.built_at,
         people=snapshot.voter_count,
         neighbours=neighbours_of(value.number, body, titles) if value else [],
         judged=_judged_by(participant, body),
+        way=way,
+        is_top=value is not None and any(value.number in part for part in order_of(body).maximal()),
     )
 
 
@@ -160,15 +189,29 @@ def neighbours_of(own: int, body: dict[str, Any], titles: dict[int, str]) -> lis
     for edge in [*body["edges"], *body["dropped"]]:
         if own not in (edge["from"], edge["to"]):
             continue
-        counts = edge["counts"]
-        asked = counts["wiser"] + counts["not_wiser"] + counts["less_wise"]
         other = edge["from"] if edge["to"] == own else edge["to"]
-        low, high = edge["interval"] or (None, None)
-        is_kept = edge["verdict"] == KEPT
-        neighbour = Neighbour(
-            titles.get(other, ""), edge["from"] == own, not is_kept, counts["wiser"], asked, low, high
-        )
-        weight = (is_kept, counts["wiser"] / asked if asked else 0)
+        neighbour = _neighbour(edge, titles.get(other, ""), is_above=edge["from"] == own)
+        weight = (not neighbour.is_close, neighbour.share if neighbour.asked else 0)
         if other not in best or weight > best[other][0]:
             best[other] = (weight, neighbour)
     return sorted((n for _weight, n in best.values()), key=lambda n: (n.is_close, -n.asked, n.title))
+
+
+def way_up(own: int, body: dict[str, Any], titles: dict[int, str]) -> list[Neighbour]:
+    """Return the values on a way of arrows from value `own` up to one than which none is wiser: of those the one with the highest
+    wisdom score. Each is told as compared with the one before. Empty where no arrow leads up."""
+    order, edges = order_of(body), {(edge["from"], edge["to"]): edge for edge in body["edges"]}
+    scores = {value["number"]: value["wisdom_score"] for value in body.get("values", ())}
+    tops = [value for part in order.maximal() for value in part if value != own]
+    ways = {top: way for top in tops if (way := order.path(own, top))}
+    if not ways:
+        return []
+    best = min(ways, key=lambda top: (-scores.get(top, 0.0), len(ways[top]), top))
+    return [_neighbour(edges[pair], titles.get(pair[1], ""), is_above=True) for pair in ways[best]]
+
+
+def _neighbour(edge: dict[str, Any], title: str, *, is_above: bool) -> Neighbour:
+    counts = edge["counts"]
+    asked = counts["wiser"] + counts["not_wiser"] + counts["less_wise"]
+    low, high = edge["interval"] or (None, None)
+    return Neighbour(title, is_above, edge["verdict"] != KEPT, counts["wiser"], asked, low, high)

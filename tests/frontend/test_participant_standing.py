@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import pytest
 from django.utils import timezone
 
-from frontend.participant.standing import Neighbour, Standing, neighbours_of
+from frontend.participant.standing import Neighbour, Standing, neighbours_of, way_up
 
 TITLES = {1: "Care", 2: "Truth", 3: "Calm"}
 
@@ -73,3 +74,36 @@ def test_long_titles_are_cut_in_the_drawing_only() -> None:
     (spot,) = standing(other).below
     assert spot.title == "A title that is far…"
     assert other.title == "A title that is far too long for a phone"
+
+
+def test_the_way_up_leads_to_a_value_than_which_none_is_wiser() -> None:
+    titles = TITLES | {4: "Wisdom"}
+    way = way_up(1, body(edge(1, 2, 8, 1), edge(2, 4, 9, 1), edge(3, 4, 8, 1)), titles)
+    assert [(step.title, step.wiser, step.asked) for step in way] == [("Truth", 8, 9), ("Wisdom", 9, 10)]
+
+
+def test_from_a_value_that_nothing_was_called_wiser_than_no_way_leads_up() -> None:
+    assert way_up(1, body(edge(2, 1, 8, 1)), TITLES) == []
+
+
+def test_a_way_leads_along_arrows_that_hold_only() -> None:
+    assert way_up(1, body(edge(1, 2, 5, 4, is_kept=False)), TITLES) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "is_close", "asked", "said"),
+    [
+        (0.75, False, 40, "That is clear."),
+        (0.6, False, 20, "That is likely, and more answers could change it."),
+        (0.4, False, 9, "That is too close to call."),
+        (0.6, True, 9, "That is too close to call."),
+        (0.75, False, 4, "Not enough people answered yet to say."),
+    ],
+)
+def test_how_sure_it_is_is_said_in_words(low: float, is_close: bool, asked: int, said: str) -> None:
+    assert Neighbour("Truth", True, is_close, 3, asked, low, 0.9).firmness == said
+
+
+def test_the_clearest_neighbour_on_each_side_is_told_in_words_and_those_of_few_people_are_not() -> None:
+    found = neighbours_of(1, body(edge(1, 2, 8, 1), edge(3, 1, 3, 1)), TITLES)
+    assert [(n.title, n.in_ten) for n in standing(*found).nearest] == [("Truth", 9)]

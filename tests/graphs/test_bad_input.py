@@ -123,5 +123,5 @@ def test_over_rest_a_number_that_is_none_is_told(
     study: Study, facilitator: User, client_of: Callable[..., Any], number: str
 ) -> None:
     address = f"/api/v1/studies/{study.slug}/graphs/"
-    sent = client_of(facilitator).generic("POST", address, '{"seed": %s}' % number, content_type="application/json")
+    sent = client_of(facilitator).generic("POST", address, '{"seed": ' + number + "}", content_type="application/json")
     assert sent.status_code == 400 and not Job.objects.exists()
