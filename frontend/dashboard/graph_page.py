@@ -110,7 +110,6 @@ def graph_context(snapshot: GraphSnapshot, request: HttpRequest) -> Row:
         "has_doubt": any("probability" in w for w in whole["winners"]),
         "balance": whole["rules"].get("balance"),
         "filters": [said for said in whole["filters"].values() if said],
-        "balance": whole["rules"].get("balance"),
         "arrow": named(arrow) if arrow else None,
         "selected": glance(selected) if selected else None,
         "ways": [[{"number": n, "title": titles.get(n)} for n in way] for way in ways],
