@@ -56,5 +56,5 @@ def as_votes(made_up: MadeUpVotes) -> tally.Votes:
         target=made_up.target.astype(np.int32),
         context=made_up.context.astype(np.int32),
         answer=codes[made_up.answer],
-        contexts=tuple(f"When it is the {n:03}th time" for n in range(int(made_up.context.max(initial=0)) + 1)),
+        contexts=tuple(f"When at the task {n:03}" for n in range(int(made_up.context.max(initial=0)) + 1)),
     )

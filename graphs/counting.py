@@ -176,8 +176,11 @@ def _projected(study: Study, filters: Filters, pins: Pins, *, until: int | None 
     named = study.contexts.values_list("number", "text", "id")
     contexts = sorted((pins.contexts.get(number, text), context_id) for number, text, context_id in named)
     places = _Table({context_id: place for place, (_text, context_id) in enumerate(contexts)})
-    columns: list[list[np.ndarray]] = [[] for _ in COLUMNS]
-    last = archived = merged = 0
+    room = _given(study, filters, until).count()
+    columns = [
+        np.empty(room, kind) for kind in COLUMNS
+    ]  # made once: parts put together later would take twice the room
+    last = archived = merged = count = 0
     for ids, voter, source, goal, context, answer in _standing(study, filters, until):
         last = max(last, int(ids.max(initial=0)))
         source, goal = target.of(source), target.of(goal)
@@ -185,11 +188,14 @@ def _projected(study: Study, filters: Filters, pins: Pins, *, until: int | None 
         is_merged = (source == goal) & ~is_archived
         archived, merged = archived + int(is_archived.sum()), merged + int(is_merged.sum())
         rows = (ids, voter, numbers.of(source), numbers.of(goal), places.of(context), answer)
-        for column, found, kind in zip(columns, rows, COLUMNS, strict=True):
-            column.append(found[~(is_archived | is_merged)].astype(kind))
-    ids, voter, source, goal, context, answer = (
-        np.concatenate([*column, np.empty(0, kind)]) for column, kind in zip(columns, COLUMNS, strict=True)
-    )
+        kept = ~(is_archived | is_merged)
+        start, count = count, count + int(kept.sum())
+        if count > room:  # votes given meanwhile
+            columns = [np.append(column[:start], np.empty(count - start, column.dtype)) for column in columns]
+            room = count
+        for column, found in zip(columns, rows, strict=True):
+            column[start:count] = found[kept]
+    ids, voter, source, goal, context, answer = (column[:count] for column in columns)
     votes = Votes(voter, source, goal, context, answer, tuple(text for text, _id in contexts))
     if merges:  # merging values can bring a person's votes on two pairs together
         newest = _newest(votes)
@@ -203,7 +209,7 @@ def _standing(study: Study, filters: Filters, until: int | None) -> Iterator[np.
 
     Who counts and what was superseded is looked up here: joined in the database, it takes several times as long.
     """
-    numbers = dict(Participant.objects.counted(study).values_list(_as_text("id"), "number"))
+    numbers = dict(Participant.objects.counted(study).values_list(_as_text("id"), "number").iterator(CHUNK))
     superseded = set(_superseded(study, filters, until))
     answers = {answer: place for place, answer in enumerate(ANSWERS)}
     votes = _given(study, filters, until).order_by("id")

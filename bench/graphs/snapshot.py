@@ -75,7 +75,7 @@ def _fill() -> dict[str, Any]:
         for n in range(1, VALUES + 1)
     ]
     value_ids = [value.id for value in CanonicalValue.objects.bulk_create(values, 5000)]
-    contexts = [Context(study=study, number=n, text=f"When it is the {n}th time") for n in range(1, CONTEXTS + 1)]
+    contexts = [Context(study=study, number=n, text=f"When at the task {n:03}") for n in range(1, CONTEXTS + 1)]
     context_ids = [context.id for context in Context.objects.bulk_create(contexts)]
     columns = (column.tolist() for column in (votes.voter, votes.source, votes.target, votes.context, votes.answer))
     _insert(

@@ -82,14 +82,16 @@ def wisdom_scores_of_many(
     of = nodes // max(values, 1)
     size = np.bincount(of)
     out = np.bincount(source, weights, n)
-    arrows = sparse.csr_array((weights / out[source], (target, source)), shape=(n, n))
-    ends, base = np.flatnonzero(out == 0), 1 / size[of]
-    scores = base
-    for _ in range(MOST_ROUNDS if n else 0):
+    arrows = sparse.csr_array((DAMPING * weights / out[source], (target, source)), shape=(n, n))
+    ends = np.flatnonzero(out == 0)
+    graph_of_end = of[ends]
+    scores = np.repeat(1 / np.maximum(size, 1), size)
+    for turn in range(MOST_ROUNDS if n else 0):
         before = scores
-        lost = np.bincount(of[ends], scores[ends], len(size))
-        scores = base * ((1 - DAMPING) + DAMPING * lost[of]) + DAMPING * (arrows @ scores)
-        if np.bincount(of, np.abs(scores - before)).max() < 1e-12:
+        lost = np.bincount(graph_of_end, scores[ends], len(size))
+        scores = arrows @ scores
+        scores += np.repeat(((1 - DAMPING) + DAMPING * lost) / np.maximum(size, 1), size)
+        if turn % 8 == 7 and np.bincount(of, np.abs(scores - before)).max() < 1e-12:
             break
     return Scores(of, nodes - of * values, scores)
 

@@ -100,7 +100,7 @@ def order_by(*columns: np.ndarray) -> np.ndarray:
         packed <<= width
         packed |= column
     packed <<= place
-    packed |= np.arange(rows)
+    packed |= np.arange(rows, dtype=np.int32)
     packed.sort()
     packed &= (1 << place) - 1
     return packed
