@@ -18,7 +18,8 @@ from elicitation.models import CanonicalValue, Context, Participant, Question, S
 from graphs.algorithms.tally import ANSWERS, Votes, order_by, starts_of
 from graphs.pins import Pins, pins_now, pins_of, projection_in
 
-CHUNK = 10_000  # rows read at a time
+CHUNK = 2_000  # rows read at a time
+NOBODY = -1  # in place of the number of a person who is not counted
 COLUMNS = (np.int64, np.int32, np.int32, np.int32, np.int32, np.int8)  # ids, and those of `Votes`
 
 
@@ -215,11 +216,12 @@ def _standing(study: Study, filters: Filters, until: int | None) -> Iterator[np.
     votes = _given(study, filters, until).order_by("id")
     fields = ("id", _as_text("participant_id"), "from_value_id", "to_value_id", "context_id", "answer")
     rows = votes.values_list(*fields).iterator(CHUNK)
-    counted = (row for row in rows if row[1] in numbers and row[0] not in superseded)
-    while chunk := list(islice(counted, CHUNK)):
+    while chunk := list(islice(rows, CHUNK)):
         ids, people, source, goal, context, answer = zip(*chunk, strict=True)
         coded = [answers[text] for text in answer]
-        yield np.array([ids, [numbers[key] for key in people], source, goal, context, coded])
+        found = np.array([ids, [numbers.get(key, NOBODY) for key in people], source, goal, context, coded])
+        stands = np.array([vote not in superseded for vote in ids])
+        yield found[:, stands & (found[1] != NOBODY)]
 
 
 def _as_text(field: str) -> Cast:
