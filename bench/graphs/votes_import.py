@@ -1,6 +1,7 @@
 """Writing 100,000 imported votes: ours beside Django's `bulk_create` and the bare driver (`executemany`, COPY), commit included.
 
-The same rows each time, with every constraint and index of the table. And a whole study folder of 20 MB, read, checked and stored.
+The same rows each time, with every constraint and index of the table: ten indexes and five foreign keys, which bound what any
+writer can do. Therefore also a plain table of six columns and one index. And a whole study folder of 20 MB, read, checked and stored.
 """
 
 import csv
@@ -38,11 +39,13 @@ def lines() -> Iterator[Line]:
 
 
 def _lines_of(name: str, driver: str, environment: dict[str, str]) -> Iterator[Line]:
-    found = in_own_process(__name__, "votes", environment=environment)
-    ours, bulk_create, bare = (Timing(found[way]) for way in ("ours", "bulk_create", "bare"))
-    what = f"{name}, {VOTES:,} votes written"
-    yield at_least(what, ours, bulk_create, 5, "bulk_create")
-    yield at_most(what, ours, bare, 2, driver)
+    for task, table in (("plain", "a plain table"), ("votes", "the table of votes")):
+        found = in_own_process(__name__, task, environment=environment)
+        ours, bulk_create, bare = (Timing(found[way]) for way in ("ours", "bulk_create", "bare"))
+        what = f"{name}, {VOTES:,} votes written to {table}"
+        yield at_least(what, ours, bulk_create, 5, "bulk_create")
+        yield at_most(what, ours, bare, 2, driver)
+        yield Line(f"{what}, the bare driver", f"{bulk_create.median / bare.median:.3g}×", detail="of bulk_create")
 
 
 def _folder_lines(environment: dict[str, str]) -> Iterator[Line]:
@@ -67,24 +70,67 @@ def measured(task: str, *options: str) -> dict[str, Any]:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    return _votes() if task == "votes" else _folder(*options)
+    if task == "folder":
+        return _folder(*options)
+    return _votes() if task == "votes" else _plain()
 
 
 def _votes() -> dict[str, list[float]]:
-    from django.db import connection, transaction
-
-    from core.bulk import insert_rows
     from elicitation.models import WisdomVote
 
     rows = _rows()
+    names = (*COLUMNS, "comment", "created_at")
+    ready = [(*row[:8], json.dumps(row[8]), row[9], "", row[9]) for row in rows]
+    return _timed(WisdomVote, COLUMNS, rows, names, ready)
+
+
+def _plain() -> dict[str, list[float]]:
+    from django.db import connection, models
+
+    class Plain(models.Model):
+        voter = models.IntegerField()
+        source = models.IntegerField()
+        target = models.IntegerField()
+        context = models.IntegerField()
+        answer = models.CharField(max_length=12)
+        voted_at = models.DateTimeField()
+
+        class Meta:
+            app_label = "bench"
+            indexes = (models.Index(fields=["source", "target"], name="bench_pair"),)
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Plain)
+    moment, votes = datetime(2023, 10, 18, 9, 16, tzinfo=UTC), made_up_votes(VOTES, VALUES, contexts=CONTEXTS)
+    columns = zip(*(column.tolist() for column in votes), strict=True)
+    rows = [
+        (voter, source, target, context, ANSWERS[answer], moment) for voter, source, target, context, answer in columns
+    ]
+    names = ("voter", "source", "target", "context", "answer", "voted_at")
+    return _timed(Plain, names, rows, names, rows)
+
+
+def _timed(
+    model: Any,
+    columns: tuple[str, ...],
+    rows: list[tuple[Any, ...]],
+    names: tuple[str, ...],
+    ready: list[tuple[Any, ...]],
+) -> dict[str, list[float]]:
+    """Time the ways of writing rows of `columns`; `ready` are the same rows for the driver, with all columns, `names`."""
+    from django.db import connection, transaction
+
+    from core.append_only import erasing
+    from core.bulk import insert_rows
 
     def bulk_create() -> None:
-        WisdomVote.objects.bulk_create((WisdomVote(**dict(zip(COLUMNS, row, strict=True))) for row in rows), 500)
+        model.objects.bulk_create((model(**dict(zip(columns, row, strict=True))) for row in rows), 500)
 
+    write_bare = _copy if connection.vendor == "postgresql" else _executemany
     ways = {
-        "ours": lambda: insert_rows(WisdomVote, COLUMNS, rows),
+        "ours": lambda: insert_rows(model, columns, rows),
         "bulk_create": bulk_create,
-        "bare": _copy(rows) if connection.vendor == "postgresql" else _executemany(rows),
+        "bare": write_bare(model._meta.db_table, names, ready),
     }
     runs: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS + 1):
@@ -94,7 +140,8 @@ def _votes() -> dict[str, list[float]]:
                 write()
             if turn:
                 runs[name].append(time.perf_counter() - begun)
-            _clear()
+            with erasing(), connection.cursor() as cursor:
+                cursor.execute(f"DELETE FROM {model._meta.db_table}")
     return runs
 
 
@@ -120,39 +167,24 @@ def _rows() -> list[tuple[Any, ...]]:
     ]  # fmt: skip
 
 
-def _executemany(rows: list[tuple[Any, ...]]) -> Callable[[], Any]:
+def _executemany(table: str, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Callable[[], Any]:
     from django.db import connection
 
-    names = [*COLUMNS, "comment", "created_at"]
-    ready = [
-        (row[0].hex, row[1].hex, *row[2:8], json.dumps(row[8]), "2023-10-18 09:16:00", "", "2026-01-01 00:00:00")
-        for row in rows
-    ]
-    insert = f"INSERT INTO elicitation_wisdomvote ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+    written = {uuid.UUID: lambda value: value.hex, datetime: lambda value: value.strftime("%Y-%m-%d %H:%M:%S")}
+    ready = [tuple(written[type(v)](v) if type(v) in written else v for v in row) for row in rows]
+    insert = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
     return lambda: connection.connection.executemany(insert, ready)
 
 
-def _copy(rows: list[tuple[Any, ...]]) -> Callable[[], Any]:
+def _copy(table: str, names: tuple[str, ...], rows: list[tuple[Any, ...]]) -> Callable[[], Any]:
     from django.db import connection
 
-    ready = [(*row[:8], json.dumps(row[8]), row[9], "", row[9]) for row in rows]
-
     def write() -> None:
-        names = ", ".join([*COLUMNS, "comment", "created_at"])
-        with connection.cursor() as cursor, cursor.copy(f"COPY elicitation_wisdomvote ({names}) FROM STDIN") as copy:
-            for row in ready:
+        with connection.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(names)}) FROM STDIN") as copy:
+            for row in rows:
                 copy.write_row(row)
 
     return write
-
-
-def _clear() -> None:
-    from django.db import connection
-
-    from core.append_only import erasing
-
-    with erasing(), connection.cursor() as cursor:
-        cursor.execute("DELETE FROM elicitation_wisdomvote")
 
 
 def write_folder(folder: Path, votes: MadeUpVotes) -> None:
