@@ -32,7 +32,7 @@ class Rules(NamedTuple):
 
     least_relevance: Mapping[str, float] = dict.fromkeys(TYPES, 0.5)
     same_words: float = 0.75
-    same_similarity: float = 0.8
+    same_similarity: float = 0.7
 
 
 RULES = Rules()
