@@ -4,10 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy import sparse, stats
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
-from sklearn.preprocessing import StandardScaler
+from scipy import sparse, special
 
 from core.algorithms.uncertainty import jeffreys
 
@@ -66,7 +63,7 @@ def share_by_cluster(hits: np.ndarray, clusters: Sequence[str], rng: np.random.G
     if count < 50:
         residuals = sums - value * sizes
         error = float(np.sqrt(count / (count - 1) * (residuals**2).sum())) / len(hits)
-        reach = float(stats.t.ppf(0.975, count - 1)) * error
+        reach = float(special.stdtrit(count - 1, 0.975)) * error
         return Share(len(hits), value, max(0.0, value - reach), min(1.0, value + reach))
     drawn = rng.integers(0, count, (RESAMPLES, count))
     means = sums[drawn].sum(axis=1) / sizes[drawn].sum(axis=1)
@@ -109,6 +106,9 @@ def damped(differences: np.ndarray) -> np.ndarray:
 
 def logistic_decisions(train: np.ndarray, answers: Sequence[str], test: np.ndarray) -> np.ndarray:
     """Return the decisions of a logistic regression on all features: a ceiling that is scored and cannot be read."""
+    from sklearn.linear_model import LogisticRegression  # large, and no page needs it
+    from sklearn.preprocessing import StandardScaler
+
     y = np.array([answer == "a" for answer in answers])
     if len(set(y)) < 2:
         return np.zeros(len(test))
@@ -124,6 +124,10 @@ def tfidf_decisions(
 ) -> np.ndarray:
     """Return the decisions of a logistic regression on all features and the words themselves; each part is (feature
     differences, texts a, texts b). Unreadable; a figure above 80 % usually means that the split leaks."""
+    from sklearn.feature_extraction.text import TfidfVectorizer  # large, and no page needs it
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.preprocessing import StandardScaler
+
     y = np.array([answer == "a" for answer in answers])
     if len(set(y)) < 2:
         return np.zeros(len(test[0]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from core.algorithms.uncertainty import benjamini_hochberg
 
@@ -43,7 +43,7 @@ class Tested(NamedTuple):
 def sign_test_p(votes_for: int, votes_against: int) -> float:
     """Return the two-sided exact p-value of as many votes for and against by chance alone; 1 without votes."""
     n = votes_for + votes_against
-    return float(stats.binomtest(max(votes_for, votes_against), n, 0.5).pvalue) if n else 1.0
+    return min(1.0, 2 * float(special.bdtrc(max(votes_for, votes_against) - 1, n, 0.5))) if n else 1.0
 
 
 class Test(NamedTuple):
@@ -91,7 +91,7 @@ def _t_of_raters(sums: np.ndarray) -> np.ndarray:
     error = sums.std(axis=0, ddof=1) / np.sqrt(count)
     same = error == 0  # every rater's sum is the same: as unlikely as their all pointing one way
     t = sums.mean(axis=0) / np.where(same, 1, error)
-    p = 2 * stats.t.sf(np.abs(t), count - 1)
+    p = 2 * special.stdtr(count - 1, -np.abs(t))
     return np.where(same, np.where(sums[0] == 0, 1.0, 2 / 2**count), p)
 
 

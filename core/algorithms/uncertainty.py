@@ -4,7 +4,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from scipy import special, stats
+from scipy import special
 
 
 class Interval(NamedTuple):
@@ -28,8 +28,8 @@ def jeffreys(successes: int, trials: int, level: float = 0.95) -> Interval:
         return Interval(0.0, 1.0)
     tail = (1 - level) / 2
     a, b = successes + 0.5, trials - successes + 0.5
-    low = 0.0 if successes == 0 else float(stats.beta.ppf(tail, a, b))
-    high = 1.0 if successes == trials else float(stats.beta.ppf(1 - tail, a, b))
+    low = 0.0 if successes == 0 else float(special.betaincinv(a, b, tail))
+    high = 1.0 if successes == trials else float(special.betaincinv(a, b, 1 - tail))
     return Interval(low, high)
 
 
@@ -38,7 +38,7 @@ def jeffreys_of_many(successes: np.ndarray, trials: np.ndarray, level: float = 0
     pairs, places = np.unique(np.stack([successes, trials], axis=1), axis=0, return_inverse=True)
     wins, of = pairs.T
     tail = (1 - level) / 2
-    low, high = (stats.beta.ppf(end, wins + 0.5, of - wins + 0.5) for end in (tail, 1 - tail))
+    low, high = (special.betaincinv(wins + 0.5, of - wins + 0.5, end) for end in (tail, 1 - tail))
     return np.where(wins == 0, 0.0, low)[places], np.where(wins == of, 1.0, high)[places]
 
 

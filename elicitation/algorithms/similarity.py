@@ -11,10 +11,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import coo_array, csr_matrix
 from scipy.sparse.csgraph import connected_components
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
 # How alike every two texts of a group are at least. Chosen on the 2023 trial's distinct texts by the protocol of
 # `reports.algorithms.grouping.held_out`, as the mean over its folds; a test holds it to that.
@@ -38,6 +36,8 @@ class Candidate(NamedTuple):
 def _terms(text: str) -> list[str]:
     """Return the words and pairs of words by which a text is compared: without English's most common words, unless it has
     no others (other languages lose next to nothing)."""
+    from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS  # large, and few requests need it
+
     words = WORD.findall(text.lower())
     kept = [word for word in words if word not in ENGLISH_STOP_WORDS] or words
     return kept + [f"{first} {second}" for first, second in pairwise(kept)]
@@ -46,6 +46,8 @@ def _terms(text: str) -> list[str]:
 def vectors(texts: Sequence[str]) -> csr_matrix:
     """Return a row of length 1 for each text, or of zeros for one without a word. A copy of a text changes nothing for the
     others: how rare a word is, is counted over distinct texts."""
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     distinct = sorted(set(texts))
     if not any(WORD.search(text) for text in distinct):
         return csr_matrix((len(texts), 1))
@@ -111,6 +113,8 @@ def duplicates(rows: Vectors, *, least: float) -> np.ndarray:
 def tree(texts: Sequence[str], *, apart: Iterable[tuple[int, int]] = ()) -> np.ndarray:
     """Return the complete-linkage tree over the distances 1 − similarity (scipy's form); pairs of places in `apart` are
     never joined. Raises ValueError for fewer than two texts, and for more than `MOST_GROUPED`."""
+    from scipy.cluster.hierarchy import linkage
+
     count = len(texts)
     if not 2 <= count <= MOST_GROUPED:
         raise ValueError(f"grouping takes 2 to {MOST_GROUPED} texts, not {count}")
@@ -128,6 +132,8 @@ def tree(texts: Sequence[str], *, apart: Iterable[tuple[int, int]] = ()) -> np.n
 
 def cut(tree: np.ndarray, least: float) -> np.ndarray:
     """Return the group of each text, numbered from 0, in which every two are at least `least` alike."""
+    from scipy.cluster.hierarchy import fcluster
+
     return np.asarray(fcluster(tree, 1.0 - least, "distance") - 1)
 
 

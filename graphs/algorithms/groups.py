@@ -9,7 +9,6 @@ from itertools import combinations, permutations
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
 from core.algorithms.uncertainty import benjamini_hochberg, exact_p
 
@@ -83,6 +82,8 @@ def _verdict(side: np.ndarray, is_shared: bool, is_contradiction: bool) -> str:
 def _difference(wiser: np.ndarray, decided: np.ndarray) -> float:
     """Return the p-value that all groups' shares are equal: Fisher's exact test of the two that differ most clearly, times
     the number of pairs of groups (Bonferroni)."""
+    from scipy import stats  # large, and little needs it
+
     pairs = list(combinations(range(len(wiser)), 2))
     found = [
         float(stats.fisher_exact([[wiser[a], decided[a] - wiser[a]], [wiser[b], decided[b] - wiser[b]]]).pvalue)

@@ -15,7 +15,6 @@ from typing import NamedTuple
 import networkx as nx
 import numpy as np
 from scipy import sparse
-from scipy.optimize import linprog
 
 from graphs.algorithms.ranking import components
 from graphs.algorithms.reach import ends
@@ -176,6 +175,8 @@ def _layers(group: Sequence[int], arrows: Sequence[Pair], scores: Mapping[int, f
     solution is whole (Gansner et al. 1993, §2). A layer of more than `columns` values goes on in further ones, higher
     scores first.
     """
+    from scipy.optimize import linprog  # large, and only a drawing needs it
+
     falling = _falling(arrows, scores)
     rising = sorted({(t, s) if (s, t) in falling else (s, t) for s, t in arrows})
     place = {value: i for i, value in enumerate(sorted(group))}

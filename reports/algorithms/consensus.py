@@ -6,7 +6,7 @@ Counts are arrays (groups, items) of people: who agreed, who disagreed, and who 
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from core.algorithms.uncertainty import benjamini_hochberg
 from reports.algorithms.opinion_groups import Answers
@@ -103,7 +103,7 @@ def representative_items(
         z_share = 2 * np.sqrt(seen + 1) * ((answer + 1) / (seen + 1) - 0.5)
         told.append((share, ratio, z_share, _two_shares(answer, seen, others, seen_others)))
     share, ratio, z_share, z_others = (np.stack(part, axis=1) for part in zip(*told, strict=True))
-    p = np.maximum(stats.norm.sf(z_share), stats.norm.sf(z_others))
+    p = np.maximum(special.ndtr(-z_share), special.ndtr(-z_others))
     p[:, :, ~may_count] = np.nan
     q = benjamini_hochberg(p.reshape(1, -1)).reshape(p.shape)
     strength = ratio * z_others * share * z_share
