@@ -137,7 +137,7 @@ def test_every_page_fits_its_screen_and_has_no_serious_fault_of_access(
     for report in Report.objects.all():
         page.goto(f"/reports/{report.id}/")
         look(page, f"dashboard-report-{report.kind}-{width}")
-    page.goto(ADDRESSES["value"])
+    page.goto(ADDRESSES["facets"])
     page.get_by_text("Add a norm").click()
     page.get_by_text("Add a value, right or duty").click()
     look(page, f"dashboard-value-forms-{width}")
