@@ -7,13 +7,15 @@ without (`weights`), which resampling needs.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
 from core.algorithms.uncertainty import Interval, benjamini_hochberg, exact_p, jeffreys_of_many
-from graphs.algorithms.tally import Counts, Pair, Tallies, starts_of
+from graphs.algorithms.tally import Counts, Pair, Tallies
+
+FEW = 128  # so many trials have their p-values in a table
 
 KEPT = "kept"
 DROPPED = "dropped"
@@ -115,6 +117,20 @@ def _check(name: str, given: float, least: float, most: float = math.inf, *, who
         raise ValueError(f"{name} is {given}; it must be {limits}")
 
 
+def _p(wiser: np.ndarray, decided: np.ndarray) -> np.ndarray:
+    """Return `exact_p`, which is looked up where it can be, since many graphs ask for the same numbers very often."""
+    found = _chances()[np.minimum(decided, FEW - 1), np.minimum(wiser, FEW - 1)]
+    many = np.flatnonzero(decided >= FEW)
+    found[many] = exact_p(wiser[many], decided[many])
+    return found
+
+
+@cache
+def _chances() -> np.ndarray:
+    decided, wiser = np.mgrid[:FEW, :FEW]
+    return exact_p(np.minimum(wiser, decided), decided)
+
+
 @dataclass(frozen=True)
 class PruningRules:
     """The rules of the 2023 trial's published graphs: thresholds that an arrow must pass. It weighs its net support.
@@ -211,23 +227,21 @@ class RobustRules:
     def weights(self, counts: Counts, graph: np.ndarray | None = None) -> np.ndarray:
         tested = counts.deciders >= self.min_voters
         decided = counts.decided
-        lead = 2 * counts.wiser - decided
-        graph = np.zeros(len(lead), np.int64) if graph is None else graph
-        places = np.flatnonzero(tested & (lead > 0))  # all whose p is below one half
-        p = exact_p(counts.wiser[places], decided[places])
-        places, p = places[p <= self.max_q], p[p <= self.max_q]
-        order = np.lexsort((p, graph[places]))
-        places, p = places[order], p[order]
-        graphs, family = graph[places], np.bincount(graph[tested])
-        starts = starts_of(graphs)
-        rank = 1 + np.arange(len(p)) - np.repeat(starts, np.diff(starts, append=len(p)))
-        found = p * family[graphs] / rank <= self.max_q
-        # Benjamini–Hochberg keeps all up to the last that passes
-        last = np.zeros(len(family), np.int64)
-        np.maximum.at(last, graphs[found], rank[found])
-        kept = places[rank <= last[graphs]]
-        weights = np.zeros(len(lead))
-        weights[kept] = np.maximum(self._margin(counts)[kept], 0.0)
+        graph = np.zeros(len(decided), np.int64) if graph is None else graph
+        family = np.bincount(graph[tested])
+        places = np.flatnonzero(tested & (2 * counts.wiser > decided))  # all whose p is below one half
+        p = _p(counts.wiser[places], decided[places])
+        places, scaled = places[p <= self.max_q], p[p <= self.max_q]
+        scaled *= family[graph[places]]
+        # Benjamini–Hochberg keeps as many as it can, k, of which each has p · family / k within the limit
+        while len(places):
+            of = graph[places]
+            passed = scaled / np.bincount(of)[of] <= self.max_q
+            if passed.all():
+                break
+            places, scaled = places[passed], scaled[passed]
+        weights = np.zeros(len(decided))
+        weights[places] = np.maximum(self._margin(counts)[places], 0.0)
         return weights
 
     def _margin(self, counts: Counts) -> np.ndarray:

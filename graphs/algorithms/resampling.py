@@ -52,14 +52,14 @@ def bootstrap(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.ra
     sorted by number, so that a seed gives the same resamples however they are computed. Source: Efron and Tibshirani
     1993, ch. 8.
     """
-    ballots = _Ballots(tally(votes))
+    ballots = _Ballots(tally(votes), rules)
     if not ballots.people or resamples < 1:
         return Stability({}, {}, {}, 0)
     numbers = ballots.values.tolist()
     wins = np.zeros(len(numbers), np.int64)
     places = np.empty((resamples, len(numbers)), np.min_scalar_type(len(numbers) + 1))
     heights = np.zeros(places.shape, np.float16)  # beside the average, which small numbers hold to 0.05 %
-    for rows, scores in ballots.resampled(rules, resamples, rng):
+    for rows, scores in ballots.resampled(resamples, rng):
         ranks = ranks_of_many(scores)
         wins += np.bincount(scores.value[ranks == 1], minlength=len(wins))
         sizes = np.bincount(scores.graph, minlength=len(rows))
@@ -79,9 +79,9 @@ def bootstrap(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.ra
 
 def win_shares(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.random.Generator) -> dict[int, float]:
     """Return `wins` of the same `bootstrap`, for less work."""
-    ballots = _Ballots(tally(votes))
+    ballots = _Ballots(tally(votes), rules)
     wins: Counter[int] = Counter()
-    for _rows, scores in ballots.resampled(rules, resamples, rng):
+    for _rows, scores in ballots.resampled(resamples, rng):
         wins.update(ballots.values[scores.value[ranks_of_many(scores) == 1]].tolist())
     return {number: n / resamples for number, n in sorted(wins.items())}
 
@@ -98,28 +98,40 @@ def _ends(table: np.ndarray) -> tuple[list[float], list[float]]:
 
 
 class _Ballots:
-    """Votes as sparse matrices (pairs, people), so that many resamples are a product of matrices."""
+    """Votes as sparse matrices (pairs, people), so that many resamples are a product of matrices.
 
-    def __init__(self, tallies: Tallies) -> None:
-        self.tallies = tallies
+    `pairs` are the places in the tallies of those counted in full, each with its reverse, which is at `back` among them.
+    Pairs about which one person decides, `alone`, are kept apart: where votes are few they are most, and reach a floor of
+    several people only in the few resamples that draw this person as often. Others never reach the rules' floor.
+    """
+
+    def __init__(self, tallies: Tallies, rules: Rules) -> None:
+        self.tallies, self.rules = tallies, rules
         self.values = np.unique(tallies.sources)  # each pair is there in both directions
         numbers, self._person = np.unique(tallies.votes.voter, return_inverse=True)
         self.people = len(numbers)
-        self._sources, self._targets = (np.searchsorted(self.values, v) for v in (tallies.sources, tallies.targets))
+        self.sources, self.targets = (np.searchsorted(self.values, v) for v in (tallies.sources, tallies.targets))
+        name, least = rules.floor
+        reach = getattr(tallies, name)
+        full = reach > (1 if name == "deciders" and least > 1 else 0)
+        full |= full[tallies.back]
+        self.pairs = np.flatnonzero(full)
+        self.back = np.searchsorted(self.pairs, tallies.back[self.pairs])
+        self.alone = np.flatnonzero((reach == 1) & ~full)
 
-    def resampled(self, rules: Rules, resamples: int, rng: np.random.Generator) -> Iterator[tuple[range, Scores]]:
+    def resampled(self, resamples: int, rng: np.random.Generator) -> Iterator[tuple[range, Scores]]:
         """Draw people anew again and again; yield the wisdom scores of some resamples at a time. Those without an arrow
         have none."""
-        for rows in _chunks(resamples, max(len(self.tallies), self.people)):
+        for rows in _chunks(resamples, max(len(self.pairs), self.people)):
             drawn = [
                 np.bincount(rng.integers(0, self.people, self.people), minlength=self.people).astype(np.int32)
                 for _ in rows
             ]
-            cells = _Drawn(self, np.ascontiguousarray(np.array(drawn).T), rules)
-            weights = rules.weights(cells, cells.graph)
+            cells = _Drawn(self, np.ascontiguousarray(np.array(drawn).T))
+            weights = self.rules.weights(cells, cells.graph)
             kept = np.flatnonzero(weights)
             pair = cells.pair[kept]
-            arrows = (cells.graph[kept], self._sources[pair], self._targets[pair], weights[kept])
+            arrows = (cells.graph[kept], self.sources[pair], self.targets[pair], weights[kept])
             yield rows, wisdom_scores_of_many(*arrows, len(self.values))
 
     @cached_property
@@ -147,68 +159,123 @@ class _Ballots:
         ]
 
     @cached_property
-    def deciders(self) -> sparse.csr_array:
-        return (self.wiser + self.not_wiser + self.wiser[self.tallies.back]).sign()
+    def again(self) -> tuple[np.ndarray, sparse.csr_array]:
+        """The pairs about which people decide more than once, and how often beyond the first time: few."""
+        beyond = self.wiser + self.not_wiser + self.wiser[self.back]
+        beyond.data -= 1
+        beyond.eliminate_zeros()
+        rows = np.flatnonzero(np.diff(beyond.indptr))
+        return rows, beyond[rows]
+
+    @cached_property
+    def alone_by(self) -> sparse.csr_array:
+        """Who decides about each pair in `alone`."""
+        votes, pair = self.tallies.votes, self.tallies.pair_of
+        who = np.empty(len(self.tallies), np.int64)
+        wiser, decides = votes.answer == UPGRADE, votes.answer <= NO_UPGRADE
+        who[pair[decides]] = self._person[decides]
+        who[self.tallies.back[pair[wiser]]] = self._person[wiser]
+        cells = (np.arange(len(self.alone)), who[self.alone])
+        return sparse.csr_array((np.ones(len(self.alone), np.int32), cells), shape=(len(self.alone), self.people))
 
     def _matrix(self, which: np.ndarray) -> sparse.csr_array:
-        cells = (self.tallies.pair_of[which], self._person[which])
-        return sparse.csr_array((np.ones(len(cells[0]), np.int32), cells), shape=(len(self.tallies), self.people))
+        place = np.full(len(self.tallies), -1, np.int32)
+        place[self.pairs] = np.arange(len(self.pairs))
+        row = place[self.tallies.pair_of[which]]
+        cells = (row[row >= 0], self._person[which][row >= 0])
+        return sparse.csr_array((np.ones(len(cells[0]), np.int32), cells), shape=(len(self.pairs), self.people))
 
 
 class _Drawn(Counts):
     """Counts when people count as often as `drawn` (people, resamples) says: of the pairs and resamples that reach the
-    rules' floor, which are few, one after the other. `pair` and `graph` say which pair in which resample each is."""
+    rules' floor, one after the other. `pair` and `graph` say which pair in which resample each is."""
 
-    def __init__(self, ballots: _Ballots, drawn: np.ndarray, rules: Rules) -> None:
+    def __init__(self, ballots: _Ballots, drawn: np.ndarray) -> None:
         self._ballots, self._drawn = ballots, drawn
-        name, least = rules.floor
-        counted = getattr(ballots, name) @ drawn
-        self.pair, self.graph = np.nonzero(counted >= least)
-        setattr(self, name, counted[self.pair, self.graph])
+        name, least = ballots.rules.floor
+        counted = self._wiser if name == "wiser" else self._deciders
+        self._cells = np.flatnonzero(counted.ravel() >= least)
+        self._row, graph = np.divmod(self._cells, drawn.shape[1])
+        often = np.flatnonzero(drawn.ravel() >= least) if len(ballots.alone) else np.empty(0, np.int64)
+        times = sparse.csr_array((drawn.ravel()[often], np.divmod(often, drawn.shape[1])), shape=drawn.shape)
+        alone = (ballots.alone_by @ times).tocoo()
+        self._alone, self._times = ballots.alone[alone.coords[0]], alone.data
+        self.pair = np.concatenate([ballots.pairs[self._row], self._alone])
+        self.graph = np.concatenate([graph, alone.coords[1]])
 
-    def _count(self, matrix: sparse.csr_array, pair: np.ndarray) -> np.ndarray:
-        rows, places = np.unique(pair, return_inverse=True)
-        return np.asarray((matrix[rows] @ self._drawn)[places, self.graph])
+    def _here(self, counted: np.ndarray, alone: np.ndarray) -> np.ndarray:
+        """Return what is counted in these pairs (full pairs, resamples), and where one person decides what they say
+        (pairs,) as often as they are drawn."""
+        return np.concatenate([counted.ravel()[self._cells], alone[self._alone] * self._times])
+
+    def _other_way(self, counted: np.ndarray, alone: np.ndarray) -> np.ndarray:
+        resamples = counted.shape[1]
+        cells = self._cells + (self._ballots.back[self._row] - self._row) * resamples
+        return np.concatenate([counted.ravel()[cells], alone[self._alone] * self._times])
+
+    @cached_property
+    def _wiser(self) -> np.ndarray:
+        return np.asarray(self._ballots.wiser @ self._drawn)
+
+    @cached_property
+    def _not_wiser(self) -> np.ndarray:
+        return np.asarray(self._ballots.not_wiser @ self._drawn)
+
+    @cached_property
+    def _every(self) -> np.ndarray:
+        return np.asarray(self._ballots.every @ self._drawn)
+
+    @cached_property
+    def _decided(self) -> np.ndarray:
+        return self._wiser + self._not_wiser + self._wiser[self._ballots.back]
+
+    @cached_property
+    def _deciders(self) -> np.ndarray:
+        rows, beyond = self._ballots.again
+        deciders = self._decided.copy()
+        deciders[rows] -= beyond @ self._drawn
+        return deciders
 
     @cached_property
     def wiser(self) -> np.ndarray:  # type: ignore[override]
-        return self._count(self._ballots.wiser, self.pair)
+        return self._here(self._wiser, self._ballots.tallies.wiser)
 
     @cached_property
     def not_wiser(self) -> np.ndarray:  # type: ignore[override]
-        return self._count(self._ballots.not_wiser, self.pair)
+        return self._here(self._not_wiser, self._ballots.tallies.not_wiser)
 
     @cached_property
     def less_wise(self) -> np.ndarray:  # type: ignore[override]
-        return self._count(self._ballots.wiser, self._ballots.tallies.back[self.pair])
+        return self._other_way(self._wiser, self._ballots.tallies.less_wise)
+
+    @cached_property
+    def decided(self) -> np.ndarray:  # type: ignore[override]
+        return self._here(self._decided, self._ballots.tallies.decided)
 
     @cached_property
     def deciders(self) -> np.ndarray:  # type: ignore[override]
-        return self._count(self._ballots.deciders, self.pair)
+        return self._here(self._deciders, self._ballots.tallies.deciders)
 
     @cached_property
     def by_group(self) -> ByGroup:  # type: ignore[override]
         """The groups that are told of in all votes are those that count."""
-        pair, back = self.pair, self._ballots.tallies.back[self.pair]
-        told = self._ballots.tallies.by_group.decided[:, pair] > 0
+        told = self._ballots.tallies.by_group.decided[:, self.pair] > 0  # nowhere that one person decides alone
+        nothing = np.zeros(len(self._ballots.tallies), np.int64)
         wiser, decided = np.zeros((2, *told.shape), np.int64)
-        for place, (yes, no) in enumerate(self._ballots.by_group):
-            wiser[place] = self._count(yes, pair)
-            decided[place] = wiser[place] + self._count(no, pair) + self._count(yes, back)
+        for place, matrices in enumerate(self._ballots.by_group):
+            yes, no = (np.asarray(matrix @ self._drawn) for matrix in matrices)
+            wiser[place] = self._here(yes, nothing)
+            decided[place] = wiser[place] + self._here(no, nothing) + self._other_way(yes, nothing)
         return ByGroup(wiser * told, decided * told)
 
     @cached_property
-    def _every(self) -> np.ndarray:
-        return self._count(self._ballots.every, self.pair)
-
-    @cached_property
     def unsure(self) -> np.ndarray:  # type: ignore[override]
-        return np.asarray(self._every - self.wiser - self.not_wiser)
+        return self._here(self._every - self._wiser - self._not_wiser, self._ballots.tallies.unsure)
 
     @cached_property
     def impressions(self) -> np.ndarray:  # type: ignore[override]
-        other_way = self._count(self._ballots.every, self._ballots.tallies.back[self.pair])
-        return np.asarray(self._every + other_way)
+        nothing = np.zeros(len(self._ballots.tallies), np.int64)
+        return self._here(self._every, nothing) + self._other_way(self._every, nothing)
 
 
 def _chunks(rows: int, width: int) -> Iterator[range]:
