@@ -26,21 +26,22 @@ from elicitation.groups import SMALLEST_CELL, groups_of
 from elicitation.models import CanonicalValue, Study
 from elicitation.values import holders
 from graphs.algorithms import ranking, resampling
-from graphs.algorithms.pruning import RULES, BalancedRules, RobustRules, Rules, Verdicts
-from graphs.algorithms.tally import Tallies, Votes, entropy, net_support, order_by, starts_of, tally
+from graphs.algorithms.pruning import RULES, BalancedRules, RobustRules, Rules, Verdict, Verdicts
+from graphs.algorithms.tally import EdgeTally, Pair, Tallies, Votes, entropy, net_support, order_by, starts_of, tally
 from graphs.counting import Counted, Filters, count_votes, read_filters, votes_since
 from graphs.cuts import tells_of_groups, told_by, unsafe_places
 from graphs.groups import side, with_groups
 from graphs.models import GraphPublication, GraphSnapshot
 from graphs.pins import Pins, pins_now
 
-FORMAT = "folkmoot-graph/1"
+FORMAT = "folkmoot-graph/2"
 MODES = tuple(RULES)
 LARGEST_SEED = 2**32 - 1
 RESAMPLES = 1000
 MOST_TO_FLIP = 12
 
 Progress = Callable[[int, int, str], None]
+_InContexts = dict[Pair, list[dict[str, Any]]]  # what contexts say of an arrow, each by itself
 
 
 class _Judged(NamedTuple):
@@ -211,7 +212,7 @@ def findings(
         for number, score in sorted(scores.items())
     ]
     tell(2, 4, _("Finding winners"))
-    winners = _winners(votes, rules, judged, stability, seed)
+    winners, in_contexts = _winners(votes, rules, judged, stability, seed)
     crowned = {row["value"] for row in winners}
     tell(3, 4, _("Looking for the fewest votes that would change it"))
     return {
@@ -232,8 +233,8 @@ def findings(
             if number not in scores
         ],
         # written one by one: there may be very many
-        "edges": (_edge(place, judged) | _by_group(place, judged, groups) for place in kept.tolist()),
-        "dropped": (_edge(place, judged) | _by_group(place, judged, groups) for place in dropped.tolist()),
+        "edges": (_edge(place, judged, in_contexts) | _by_group(place, judged, groups) for place in kept.tolist()),
+        "dropped": (_edge(place, judged, in_contexts) | _by_group(place, judged, groups) for place in dropped.tolist()),
         "winners": winners,
         "components": ranking.components(weights),
         "cycles": ranking.cycles(weights),
@@ -255,12 +256,21 @@ def _doubt_of(number: int, stability: resampling.Stability) -> dict[str, Any]:
     }
 
 
-def _edge(place: int, judged: _Judged) -> dict[str, Any]:
+def _edge(place: int, judged: _Judged, in_contexts: _InContexts | None = None) -> dict[str, Any]:
+    """Return an arrow as a body says it; `by_context` where it was judged in several contexts and enough is known of one."""
     edge = judged.tallies.edge(place)
+    pair = int(judged.tallies.sources[place]), int(judged.tallies.targets[place])
     return {
-        "from": int(judged.tallies.sources[place]),
-        "to": int(judged.tallies.targets[place]),
+        "from": pair[0],
+        "to": pair[1],
         "contexts": edge.contexts,
+        **({"by_context": in_contexts[pair]} if in_contexts and pair in in_contexts else {}),
+        **_figures(edge, judged.verdicts.at(place)),
+    }
+
+
+def _figures(edge: EdgeTally, verdict: Verdict) -> dict[str, Any]:
+    return {
         "counts": {
             "wiser": edge.wiser,
             "not_wiser": edge.not_wiser,
@@ -270,7 +280,7 @@ def _edge(place: int, judged: _Judged) -> dict[str, Any]:
         },
         "net_support": net_support(edge),
         "entropy": entropy(edge),
-        **judged.verdicts.at(place)._asdict(),
+        **verdict._asdict(),
     }
 
 
@@ -294,9 +304,14 @@ def _by_group(place: int, judged: _Judged, names: Sequence[str]) -> dict[str, An
 
 def _winners(
     votes: Votes, rules: Rules, overall: _Judged, stability: resampling.Stability | None, seed: int
-) -> list[dict[str, Any]]:
+) -> tuple[list[dict[str, Any]], _InContexts]:
     """Return the wisest value over all (`context` is None) and in each context; `value` is None where no arrow is kept.
-    `probability` is the share of resamples that it wins, `arrows` are those kept that point to it."""
+    `probability` is the share of resamples that it wins, `arrows` are those kept that point to it.
+
+    Returned too is what each context says of the arrows that were judged in several, each context a graph of its own.
+    """
+    several = {pair for pair, n in zip(overall.tallies, overall.tallies.context_counts.tolist(), strict=True) if n > 1}
+    in_contexts: _InContexts = {}
     found = [_winner(None, votes, overall, stability.wins if stability else None)]
     order = np.argsort(votes.context, kind="stable")
     for place, rows in enumerate(np.split(order, starts_of(votes.context[order])[1:]), 1):
@@ -305,8 +320,15 @@ def _winners(
         if stability is not None:
             rng = np.random.default_rng([seed, place])
             wins = resampling.win_shares(here, rules, resamples=RESAMPLES, rng=rng)
-        found.append(_winner(votes.contexts[here.context[0]], here, _judge(here, rules), wins))
-    return found
+        context, judged = votes.contexts[here.context[0]], _judge(here, rules)
+        found.append(_winner(context, here, judged, wins))
+        name, least = rules.floor
+        for place in np.flatnonzero(judged.tallies.was_asked & (getattr(judged.tallies, name) >= least)).tolist():
+            pair = int(judged.tallies.sources[place]), int(judged.tallies.targets[place])
+            if pair in several:
+                said = {"context": context, **_figures(judged.tallies.edge(place), judged.verdicts.at(place))}
+                in_contexts.setdefault(pair, []).append(said)
+    return found, in_contexts
 
 
 def _winner(context: str | None, votes: Votes, judged: _Judged, wins: dict[int, float] | None) -> dict[str, Any]:

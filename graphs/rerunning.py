@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from core.canonical import canonical_bytes, sha256_of
 from core.code_version import code_version
 from graphs.algorithms.pruning import RULES, BalancedRules, Rules
-from graphs.building import arranged, balanced, body_of, findings, stored_rules
+from graphs.building import FORMAT, arranged, balanced, body_of, findings, stored_rules
 from graphs.counting import Counted, count_votes, read_filters
 from graphs.models import GraphSnapshot
 from graphs.pins import pins_of
@@ -98,6 +98,9 @@ def _reasons(snapshot: GraphSnapshot, counted: Counted, body: dict[str, Any], ag
         said.append(late % more)
     if snapshot.filters.get("group"):
         said.append(_("It is of a group, and people took votes back or changed what they said about themselves since."))
+    if body["format"] != FORMAT:
+        told = {"was": body["format"], "now": FORMAT}
+        said.append(_("It is written in the format %(was)s, and this version of the code writes %(now)s.") % told)
     if snapshot.pins is None:
         said.append(_("It was built before snapshots kept which values were merged and archived."))
     if snapshot.code_version != code_version():

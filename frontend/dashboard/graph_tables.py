@@ -36,6 +36,7 @@ class Named:
             "is_weak": weak,
             "in_doubt": weak and edge["interval"] is not None and edge["interval"][1] >= EVEN,
             "plain": plain_reason(edge.get("reason", "")),
+            "by_context": [here | {"decided": looking.decided(here)} for here in edge.get("by_context", ())],
         }
 
 

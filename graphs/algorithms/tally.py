@@ -318,6 +318,11 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         pairs, context = pairs[order], context[order]
         return context[order_by(pairs)], np.append(0, np.cumsum(np.bincount(pairs, minlength=len(self))))
 
+    @property
+    def context_counts(self) -> np.ndarray:
+        """How many contexts each pair was asked about in, either way round."""
+        return np.diff(self._contexts[1])
+
     def contexts_at(self, place: int) -> list[str]:
         """Return the contexts of the pair at this place, as `EdgeTally.contexts`."""
         contexts, bounds = self._contexts

@@ -31,7 +31,7 @@ def judged(study: Study, values: Values, crowd: Crowd) -> Study:
 
 def test_a_body_says_what_was_counted_and_by_which_rules(judged: Study) -> None:
     body = body_of(build_graph(judged, seed=3))
-    assert (body["format"], body["study"], body["mode"], body["seed"]) == ("folkmoot-graph/1", judged.slug, "robust", 3)
+    assert (body["format"], body["study"], body["mode"], body["seed"]) == ("folkmoot-graph/2", judged.slug, "robust", 3)
     assert body["rules"]["min_voters"] == 5
     assert body["counts"]["votes"] == 25 and body["counts"]["voters"] == 25
     assert body["counts"]["edges"] == 1 and body["counts"]["dropped"] == 2
@@ -44,6 +44,24 @@ def test_an_arrow_carries_its_counts_its_interval_and_its_verdict(judged: Study)
     assert edge["counts"] == {"wiser": 12, "not_wiser": 0, "less_wise": 0, "unsure": 0, "impressions": 12}
     assert edge["share"] == 1 and edge["interval"][1] == 1 and 0.7 < edge["interval"][0] < 0.9
     assert edge["contexts"] == ["When someone loses a freedom"]
+
+
+def test_an_arrow_says_what_each_context_that_judged_it_says_by_itself(
+    judged: Study, values: Values, crowd: Crowd
+) -> None:
+    crowd(6, values[0], values[2], "no_upgrade", context=judged.contexts.get(number=2))
+    body = body_of(build_graph(judged))
+    both = next(e for e in [*body["edges"], *body["dropped"]] if (e["from"], e["to"]) == (1, 3))
+    told = [(here["context"], here["counts"]["wiser"], here["share"], here["verdict"]) for here in both["by_context"]]
+    assert told == [("When a family must decide", 0, 0, "dropped"), ("When someone loses a freedom", 12, 1, "kept")]
+    assert not any("by_context" in e for e in [*body["edges"], *body["dropped"]] if len(e["contexts"]) < 2)
+
+
+def test_of_a_context_in_which_few_decided_an_arrow_says_nothing(judged: Study, values: Values, crowd: Crowd) -> None:
+    crowd(4, values[0], values[2], "no_upgrade", context=judged.contexts.get(number=2))
+    body = body_of(build_graph(judged))
+    edge = next(e for e in [*body["edges"], *body["dropped"]] if (e["from"], e["to"]) == (1, 3))
+    assert [here["context"] for here in edge["by_context"]] == ["When someone loses a freedom"]
 
 
 def test_a_dropped_arrow_says_why(judged: Study) -> None:
