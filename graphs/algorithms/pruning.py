@@ -119,7 +119,7 @@ def _check(name: str, given: float, least: float, most: float = math.inf, *, who
 
 def _p(wiser: np.ndarray, decided: np.ndarray) -> np.ndarray:
     """Return `exact_p`, which is looked up where it can be, since many graphs ask for the same numbers very often."""
-    found = _chances()[np.minimum(decided, FEW - 1), np.minimum(wiser, FEW - 1)]
+    found: np.ndarray = _chances()[np.minimum(decided, FEW - 1), np.minimum(wiser, FEW - 1)]
     many = np.flatnonzero(decided >= FEW)
     found[many] = exact_p(wiser[many], decided[many])
     return found
@@ -231,15 +231,16 @@ class RobustRules:
         family = np.bincount(graph[tested])
         places = np.flatnonzero(tested & (2 * counts.wiser > decided))  # all whose p is below one half
         p = _p(counts.wiser[places], decided[places])
-        places, scaled = places[p <= self.max_q], p[p <= self.max_q]
-        scaled *= family[graph[places]]
+        near = p <= self.max_q
+        places, p = places[near], p[near]
+        of = graph[places]
+        scaled = p * family[of]
         # Benjamini–Hochberg keeps as many as it can, k, of which each has p · family / k within the limit
         while len(places):
-            of = graph[places]
             passed = scaled / np.bincount(of)[of] <= self.max_q
             if passed.all():
                 break
-            places, scaled = places[passed], scaled[passed]
+            places, scaled, of = places[passed], scaled[passed], of[passed]
         weights = np.zeros(len(decided))
         weights[places] = np.maximum(self._margin(counts)[places], 0.0)
         return weights

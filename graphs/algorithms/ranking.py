@@ -60,6 +60,9 @@ def page_rank(sources: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     return values, scores
 
 
+_Arrows = tuple[np.ndarray, np.ndarray, np.ndarray]  # columns: from where, to where, by how much
+
+
 class Scores(NamedTuple):
     """Wisdom scores of many graphs, one after the other: which graph, which value in it (by place), and its score."""
 
@@ -88,25 +91,82 @@ def wisdom_scores_of_many(
     source, target = (places[end] for end in ends)
     of = nodes // max(values, 1)
     size = np.bincount(of)
-    out = np.bincount(source, weights, n)
-    arrows = sparse.csr_array((DAMPING * weights / out[source], (target, source)), shape=(n, n))
+    steps = DAMPING * weights / np.bincount(source, weights, n)[source]
     share = np.repeat(1 / np.maximum(size, 1), size)
-    scores = share
     # what values without an arrow out spread over all makes every score so many times as large: it is left out here, and
     # made up for by the sum
-    for turn in range(MOST_ROUNDS if n else 0):
-        before = scores
-        scores = arrows @ scores
-        scores += share
-        if turn % 8 == 7 and np.bincount(of, np.abs(scores - before)).max() < 1e-12:
-            break
+    scores = _settled(share, source, target, steps, of)
     return Scores(of, nodes - of * values, scores / np.repeat(np.bincount(of, scores), size))
 
 
+def _settled(
+    given: np.ndarray, source: np.ndarray, target: np.ndarray, steps: np.ndarray, of: np.ndarray
+) -> np.ndarray:
+    """Return the scores that are what is `given` and what arrows bring: `steps` times the score of where each comes from.
+
+    Values that nothing points to have theirs at once, and values that point to nothing add to no other's. Only those in
+    and between circles, a third of a large graph, are gone through again and again, until no graph (`of`) changes by
+    1e-12.
+    """
+    scores = given.copy()
+    inner, first = _without_ends((source, target, steps), ends=0, others=1)
+    inner, last = _without_ends(inner, ends=1, others=0)
+    for arrows in first:
+        _bring(scores, arrows)
+    if len(inner[0]):
+        _bring_round(scores, inner, of)
+    for arrows in reversed(last):
+        _bring(scores, arrows)
+    return scores
+
+
+def _without_ends(arrows: _Arrows, *, ends: int, others: int) -> tuple[_Arrows, list[_Arrows]]:
+    """Return arrows without those whose one end is no arrow's other end, nor then those of what is left, and so on as long
+    as that saves work; and what was taken off, layer by layer."""
+    layers: list[_Arrows] = []
+    while len(arrows[0]):
+        is_other = np.zeros(1 + max(arrows[ends].max(), arrows[others].max()), bool)
+        is_other[arrows[others]] = True
+        stays = is_other[arrows[ends]]
+        if 16 * np.count_nonzero(stays) > 15 * len(stays):
+            break
+        layers.append(_some(arrows, ~stays))
+        arrows = _some(arrows, stays)
+    return arrows, layers
+
+
+def _some(arrows: _Arrows, which: np.ndarray) -> _Arrows:
+    source, target, steps = arrows
+    return source[which], target[which], steps[which]
+
+
+def _bring(scores: np.ndarray, arrows: _Arrows) -> None:
+    source, target, steps = arrows
+    scores += np.bincount(target, steps * scores[source], len(scores))
+
+
+def _bring_round(scores: np.ndarray, arrows: _Arrows, of: np.ndarray) -> None:
+    source, target, steps = arrows
+    is_here = np.zeros(len(scores), bool)
+    is_here[source] = is_here[target] = True
+    here = np.flatnonzero(is_here)
+    place = np.cumsum(is_here, dtype=np.int32) - 1
+    matrix = sparse.csr_array((steps, (place[target], place[source])), shape=(len(here), len(here)))
+    given = found = scores[here]
+    for turn in range(MOST_ROUNDS):
+        before = found
+        found = matrix @ found
+        found += given
+        if turn % 8 == 7 and np.bincount(of[here], np.abs(found - before)).max() < 1e-12:
+            break
+    scores[here] = found
+
+
 def ranks_of_many(scores: Scores) -> np.ndarray:
-    """Return the rank of each value in its graph, 1 for the highest score. Of equals the lowest comes first."""
+    """Return the rank of each value in its graph, 1 for the highest score. Of equals the lowest comes first, as in
+    `scores`, which are sorted by graph and value."""
     steps = np.rint(scores.score * 10**PLACES).astype(np.int64)
-    order = order_by(scores.graph, 10**PLACES - steps, scores.value)
+    order = order_by(scores.graph, 10**PLACES - steps)
     starts = starts_of(scores.graph)
     ranks = np.empty(len(order), np.int64)
     ranks[order] = 1 + np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))

@@ -123,11 +123,9 @@ class _Ballots:
         """Draw people anew again and again; yield the wisdom scores of some resamples at a time. Those without an arrow
         have none."""
         for rows in _chunks(resamples, max(len(self.pairs), self.people)):
-            drawn = [
-                np.bincount(rng.integers(0, self.people, self.people), minlength=self.people).astype(np.int32)
-                for _ in rows
-            ]
-            cells = _Drawn(self, np.ascontiguousarray(np.array(drawn).T))
+            people = rng.integers(0, self.people, (len(rows), self.people))
+            times = np.array([np.bincount(drawn, minlength=self.people) for drawn in people], np.int32)
+            cells = _Drawn(self, np.ascontiguousarray(times.T))
             weights = self.rules.weights(cells, cells.graph)
             kept = np.flatnonzero(weights)
             pair = cells.pair[kept]
@@ -227,7 +225,7 @@ class _Drawn(Counts):
 
     @cached_property
     def _decided(self) -> np.ndarray:
-        return self._wiser + self._not_wiser + self._wiser[self._ballots.back]
+        return np.asarray(self._wiser + self._not_wiser + self._wiser[self._ballots.back])
 
     @cached_property
     def _deciders(self) -> np.ndarray:
@@ -249,7 +247,7 @@ class _Drawn(Counts):
         return self._other_way(self._wiser, self._ballots.tallies.less_wise)
 
     @cached_property
-    def decided(self) -> np.ndarray:  # type: ignore[override]
+    def decided(self) -> np.ndarray:
         return self._here(self._decided, self._ballots.tallies.decided)
 
     @cached_property
@@ -275,7 +273,7 @@ class _Drawn(Counts):
     @cached_property
     def impressions(self) -> np.ndarray:  # type: ignore[override]
         nothing = np.zeros(len(self._ballots.tallies), np.int64)
-        return self._here(self._every, nothing) + self._other_way(self._every, nothing)
+        return np.asarray(self._here(self._every, nothing) + self._other_way(self._every, nothing))
 
 
 def _chunks(rows: int, width: int) -> Iterator[range]:
