@@ -9,13 +9,13 @@ from pathlib import Path
 
 def main() -> None:
     found = dict(importlib.import_module(sys.argv[1]).measured(*sys.argv[2:]))
-    print(json.dumps(found | {"peak_mb": round(_peak_kb() / 1024, 1)}))
+    print(json.dumps(found | {"peak_mb": round(peak_mb(), 1)}))
 
 
-def _peak_kb() -> int:
+def peak_mb() -> float:
     """Return the peak of this program alone; `getrusage` would count the memory of the one that started it."""
     lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,12 @@
 """The peer of `opinion_map`, run by a Python that has red-dwarf: `run_pipeline`, its whole Polis pipeline."""
 
 import json
-import resource
 import time
 from typing import Any
 
 import numpy as np
+
+from bench.measured import peak_mb
 
 
 def measured(path: str) -> dict[str, Any]:
@@ -19,7 +20,7 @@ def measured(path: str) -> dict[str, Any]:
     run_pipeline(votes=votes_of(rows[rows[:, 0] < 200]), random_state=0)  # so that nothing is loaded for the first time
     votes = votes_of(rows)
     del rows
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_mb()
     begun = time.perf_counter()
     found = run_pipeline(votes=votes, random_state=0)
     seconds = time.perf_counter() - begun

@@ -11,7 +11,6 @@ The peer is installed for this alone, in an environment of its own, which RED_DW
 """
 
 import os
-import resource
 import tempfile
 import time
 from collections.abc import Callable
@@ -21,6 +20,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import adjusted_rand_score
 
+from bench.measured import peak_mb
 from bench.measuring import ROUNDS, Line, Timing, at_least, in_own_process
 from reports.algorithms.consensus import (
     between_groups,
@@ -69,7 +69,7 @@ def measured(path: str) -> dict[str, Any]:
     groups_and_what_sets_them_apart(rows[rows[:, 0] < 200].tolist())  # so that nothing is loaded for the first time
     votes = rows.tolist()
     del rows
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_mb()
     begun = time.perf_counter()
     labels = groups_and_what_sets_them_apart(votes)
     seconds = time.perf_counter() - begun

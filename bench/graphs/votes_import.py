@@ -6,7 +6,6 @@ writer can do. Therefore also a plain table of six columns and one index. And a 
 
 import csv
 import json
-import resource
 import tempfile
 import time
 import uuid
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import databases
+from bench.measured import peak_mb
 from bench.measuring import ROUNDS, Line, Timing, at_least, at_most, in_own_process
 from bench.votes import ANSWERS, MadeUpVotes, made_up_votes
 
@@ -223,7 +223,7 @@ def _write_csv(path: Path, columns: list[str], rows: Iterable[list[Any]]) -> Non
 def _folder(folder: str) -> dict[str, float]:
     from elicitation.study_folder import reading, storing
 
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    before = peak_mb()
     begun = time.perf_counter()
     found = reading.read_folder(Path(folder))
     read = time.perf_counter() - begun
