@@ -22,7 +22,7 @@ from graphs.algorithms.ranking import (
 )
 from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, ByGroup, Counts, Tallies, Vote, Votes, tally
 
-CELLS_AT_ONCE = 1_000_000  # how many numbers an array may hold, which bounds memory
+CELLS_AT_ONCE = 500_000  # how many numbers an array may hold, which bounds memory
 RANGE = (5, 95)  # per cent: the ends of the intervals of rank and score
 SCORE_PLACES = 6
 CANDIDATE_CELLS = 100_000  # answers tried × pairs, which bounds the time of a step
