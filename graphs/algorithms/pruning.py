@@ -173,8 +173,12 @@ class PruningRules:
         return few, unclear, split
 
     def weights(self, counts: Counts, graph: np.ndarray | None = None) -> np.ndarray:
-        few, unclear, split = self._faults(counts)
-        return np.where(few | unclear | split, 0.0, counts.net_support)
+        support = counts.net_support
+        places = np.flatnonzero((counts.wiser >= self.min_wiser) & (support >= self.min_net_support))
+        places = places[counts.entropy(places) <= self.max_entropy]
+        weights = np.zeros(len(support))
+        weights[places] = support[places]
+        return weights
 
     def stored(self) -> dict[str, Any]:
         return {"mode": self.mode, **asdict(self)}

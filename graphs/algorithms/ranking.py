@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from graphs.algorithms.tally import Pair, order_by, starts_of
+from graphs.algorithms.tally import Pair, order_by, places_of, starts_of
 
 DAMPING = 0.85
 TOLERANCE = 1e-13
@@ -41,20 +41,23 @@ def page_rank(sources: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
 
     Takes the steps of `networkx.pagerank` (damping .85, tolerance 1e-13) in the same order, so that not a bit differs.
     """
-    values, places = np.unique(np.concatenate([sources, targets]), return_inverse=True)
-    source, target = places[: len(sources)], places[len(sources) :]
+    values, (source, target) = places_of(sources, targets)
     n = len(values)
     order = order_by(source, target)
-    arrows = sparse.csr_array((weights[order], (source[order], target[order])), shape=(n, n))
+    bounds = np.append(0, np.cumsum(np.bincount(source, minlength=n)))
+    arrows = sparse.csr_array((weights[order], target[order], bounds), shape=(n, n))
     out = arrows.sum(axis=1)
     ends = np.flatnonzero(out == 0)
     arrows.data *= np.repeat(1.0 / out[out != 0], np.diff(arrows.indptr)[out != 0])
-    onto, share = arrows.T.tocsr(), np.repeat(1.0 / max(n, 1), n)
-    scores = share
+    onto, share = arrows.T.tocsr(), 1.0 / max(n, 1)
+    scores = np.repeat(share, n)
     for _ in range(MOST_ROUNDS if n else 0):
         before = scores
         lost = np.cumsum(scores[ends])[-1] if len(ends) else 0.0
-        scores = DAMPING * (onto @ scores + lost * share) + (1 - DAMPING) * share
+        scores = onto @ scores
+        scores += lost * share
+        scores *= DAMPING
+        scores += (1 - DAMPING) * share
         if np.abs(scores - before).sum() < n * TOLERANCE:
             break
     return values, scores
@@ -79,16 +82,8 @@ def wisdom_scores_of_many(
     Each arrow (arrows,) has the number of its graph, the places (below `values`) of what it joins, and its weight, above
     0. Equal to `wisdom_scores` to about 1e-10.
     """
-    cells = int(graph.max(initial=-1) + 1) * values
-    is_there = np.zeros(cells, bool)
-    ends = [graph * values + sources, graph * values + targets]
-    for end in ends:
-        is_there[end] = True
-    nodes = np.flatnonzero(is_there)
+    nodes, (source, target) = places_of(graph * values + sources, graph * values + targets)
     n = len(nodes)
-    places = np.empty(cells, np.int32)
-    places[nodes] = np.arange(n)
-    source, target = (places[end] for end in ends)
     of = nodes // max(values, 1)
     size = np.bincount(of)
     steps = DAMPING * weights / np.bincount(source, weights, n)[source]
@@ -147,11 +142,8 @@ def _bring(scores: np.ndarray, arrows: _Arrows) -> None:
 
 def _bring_round(scores: np.ndarray, arrows: _Arrows, of: np.ndarray) -> None:
     source, target, steps = arrows
-    is_here = np.zeros(len(scores), bool)
-    is_here[source] = is_here[target] = True
-    here = np.flatnonzero(is_here)
-    place = np.cumsum(is_here, dtype=np.int32) - 1
-    matrix = sparse.csr_array((steps, (place[target], place[source])), shape=(len(here), len(here)))
+    here, places = places_of(target, source)
+    matrix = sparse.csr_array((steps, tuple(places)), shape=(len(here), len(here)))
     given = found = scores[here]
     for turn in range(MOST_ROUNDS):
         before = found

@@ -106,6 +106,20 @@ def order_by(*columns: np.ndarray) -> np.ndarray:
     return packed
 
 
+def places_of(*columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Return the whole numbers in these columns, none below 0, sorted and each once, and of each row its place among
+    them."""
+    room = 1 + max(int(column.max(initial=-1)) for column in columns)
+    if room > 16 * sum(len(column) for column in columns):
+        numbers = np.unique(np.concatenate(columns))
+        return numbers, [np.searchsorted(numbers, column) for column in columns]
+    is_there = np.zeros(room, bool)  # where there are few others, looking up is several times as fast as sorting
+    for column in columns:
+        is_there[column] = True
+    place = np.cumsum(is_there, dtype=np.int32) - np.int32(1)
+    return np.flatnonzero(is_there), [place[column] for column in columns]
+
+
 def starts_of(*columns: np.ndarray) -> np.ndarray:
     """Return the places at which a row differs from the one before it, the first row among them."""
     fresh = np.ones(len(columns[0]), bool)
@@ -211,9 +225,12 @@ class Counts:
     def entropy(self, where: np.ndarray | slice = slice(None)) -> np.ndarray:
         """As `entropy`, of the pairs at these places."""
         columns = (self.wiser, self.not_wiser, self.less_wise, self.unsure, self.impressions)
-        five = np.stack([column[where] for column in columns])
-        shares = five / np.maximum(five.sum(axis=0), 1)
-        return np.asarray(-(shares * np.log2(np.where(five > 0, shares, 1.0))).sum(axis=0))
+        shares = np.array([column[where] for column in columns], float)
+        shares /= np.maximum(shares.sum(axis=0), 1)
+        logs = np.where(shares > 0, shares, 1.0)
+        np.log2(logs, out=logs)
+        logs *= shares
+        return np.asarray(-logs.sum(axis=0))
 
 
 class Tallies(Counts, Mapping[Pair, EdgeTally]):
@@ -227,20 +244,27 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
     def __init__(self, votes: Votes) -> None:
         self.votes = votes
         self._width = int(max(votes.source.max(initial=0), votes.target.max(initial=0))).bit_length()
-        kinds = np.minimum(votes.answer, UNSURE)
-        cells = (self._key(votes.source, votes.target) << self._whole(2)) | kinds.astype(self._whole)
+        cells = self._key(votes.source, votes.target)
+        cells <<= self._whole(2)
+        cells |= np.minimum(votes.answer, UNSURE).astype(self._whole)
         cells.sort()
         starts = starts_of(cells)
         cells, answers = cells[starts], np.diff(starts, append=len(cells))
         asked = cells >> self._whole(2)
-        self._pairs = _distinct(np.concatenate([asked, self._key(*self._values(asked)[::-1])]))
+        firsts = starts_of(asked)  # of each pair that was asked about
+        there = asked[firsts]
+        both = np.concatenate([there << self._whole(1), (self._key(*self._values(there)[::-1]) << self._whole(1)) + 1])
+        both.sort()  # of a pair and the reverse of another, the pair comes first
+        is_first = starts_of(both >> self._whole(1))
+        self._pairs = both[is_first] >> self._whole(1)
+        self.was_asked = both[is_first] & self._whole(1) == 0
         self.sources, self.targets = self._values(self._pairs)
-        self.back = np.argsort(self._key(self.targets, self.sources)).astype(np.int32)
+        self.back = order_by(self.targets, self.sources).astype(np.int32)
+        places = np.repeat(np.flatnonzero(self.was_asked), np.diff(firsts, append=len(asked)))
         counts = np.zeros((3, len(self._pairs)), np.int64)
-        counts[cells & self._whole(3), np.searchsorted(self._pairs, asked)] = answers
+        counts.ravel()[(cells & self._whole(3)).astype(np.int64) * len(self._pairs) + places] = answers
         self.wiser, self.not_wiser, self.unsure = counts
         every = counts.sum(axis=0)
-        self.was_asked = every > 0
         self.less_wise = self.wiser[self.back]
         self.impressions = every + every[self.back]
 
@@ -249,7 +273,10 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         return np.uint32 if 2 * self._width + 2 <= 32 else np.uint64  # the narrower sorts twice as fast
 
     def _key(self, source: np.ndarray, target: np.ndarray) -> np.ndarray:
-        return np.asarray((source.astype(self._whole) << self._whole(self._width)) | target.astype(self._whole))
+        key: np.ndarray = source.astype(self._whole)
+        key <<= self._whole(self._width)  # in place: a million numbers are made once
+        key |= target.astype(self._whole)
+        return key
 
     def _values(self, key: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         source, target = key >> self._whole(self._width), key & self._whole((1 << self._width) - 1)
@@ -365,8 +392,3 @@ def tally(votes: Iterable[Vote]) -> Tallies:
     Answers other than upgrade and no_upgrade count as unsure, as the trial had only not_sure.
     """
     return Tallies(Votes.of(votes))
-
-
-def _distinct(numbers: np.ndarray) -> np.ndarray:
-    numbers = np.sort(numbers)
-    return np.asarray(numbers[starts_of(numbers)])
