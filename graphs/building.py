@@ -8,12 +8,14 @@ Comments and quotes are not in it: they are evidence, served beside it, and hono
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from core.canonical import canonical_bytes, sha256_of, unchanged
@@ -39,6 +41,7 @@ MODES = tuple(RULES)
 LARGEST_SEED = 2**32 - 1
 RESAMPLES = 1000
 MOST_TO_FLIP = 12
+PIECE = 1_000_000  # characters of a body that go to the database at once
 
 Progress = Callable[[int, int, str], None]
 _InContexts = dict[Pair, list[dict[str, Any]]]  # what contexts say of an arrow, each by itself
@@ -78,6 +81,7 @@ def build_graph(
     pins = pins_now(study)
     counted = balanced(study, count_votes(study, filters, pins=pins), rules)
     votes = arranged(counted.votes, mode)
+    counted = counted._replace(votes=votes)  # a million votes are kept in one order
     held = {} if filters.before else holders(study)  # who held what at that moment is not known
     texts = _texts(study, votes, held)
     frame = {
@@ -316,17 +320,19 @@ def _winners(
     order = np.argsort(votes.context, kind="stable")
     for place, rows in enumerate(np.split(order, starts_of(votes.context[order])[1:]), 1):
         here = votes.take(rows)
+        judged = _judge(here, rules)
         wins = None
         if stability is not None:
             rng = np.random.default_rng([seed, place])
-            wins = resampling.win_shares(here, rules, resamples=RESAMPLES, rng=rng)
-        context, judged = votes.contexts[here.context[0]], _judge(here, rules)
+            resamples = RESAMPLES if judged.scores else 0  # where nobody wins there is no probability to tell
+            wins = resampling.win_shares(here, rules, resamples=resamples, rng=rng)
+        context = votes.contexts[here.context[0]]
         found.append(_winner(context, here, judged, wins))
         name, least = rules.floor
-        for place in np.flatnonzero(judged.tallies.was_asked & (getattr(judged.tallies, name) >= least)).tolist():
-            pair = int(judged.tallies.sources[place]), int(judged.tallies.targets[place])
+        for at in np.flatnonzero(judged.tallies.was_asked & (getattr(judged.tallies, name) >= least)).tolist():
+            pair = int(judged.tallies.sources[at]), int(judged.tallies.targets[at])
             if pair in several:
-                said = {"context": context, **_figures(judged.tallies.edge(place), judged.verdicts.at(place))}
+                said = {"context": context, **_figures(judged.tallies.edge(at), judged.verdicts.at(at))}
                 in_contexts.setdefault(pair, []).append(said)
     return found, in_contexts
 
@@ -379,15 +385,15 @@ def _store(
     """Return the new snapshot, or the equal one that someone else stored at the same moment."""
     for _attempt in range(5):
         try:
-            with transaction.atomic():
-                return GraphSnapshot.objects.create(
+            with transaction.atomic(), _handed_over(body) as stored_body:
+                made = GraphSnapshot.objects.create(
                     study=study,
                     number=next_number(GraphSnapshot, study=study),
                     mode=frame["mode"],
                     rules=frame["rules"],
                     filters=frame["filters"],
                     seed=frame["seed"],
-                    body=body,
+                    body=stored_body,
                     sha256=sha256,
                     inputs_sha256=inputs_sha256,
                     pins=pins.stored(),
@@ -398,10 +404,28 @@ def _store(
                     edge_count=counts["edges"],
                     code_version=code_version(),
                 )
+            made.body = body
+            return made
         except IntegrityError:  # the same graph was stored meanwhile, or another that took the number
             if snapshot := GraphSnapshot.objects.filter(study=study, inputs_sha256=inputs_sha256).first():
                 return snapshot
     raise Conflict(_("Other graphs of this study were stored at the same moment"), _("Build it again."))
+
+
+@contextmanager
+def _handed_over(body: str) -> Iterator[str | RawSQL]:
+    """Yield what to store as a long body. PostgreSQL's driver would make four copies of it on the way: there it goes piece
+    by piece into a table of this session, and the server puts it together. To be called in a transaction."""
+    if connection.vendor != "postgresql" or len(body) <= PIECE:
+        yield body
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE piece_of_body (place integer, piece text) ON COMMIT DROP")
+        for place in range(0, len(body), PIECE):
+            piece = body[place : place + PIECE]
+            cursor.execute("INSERT INTO piece_of_body VALUES (%s, %s)", [place, piece])
+        yield RawSQL("(SELECT string_agg(piece, '' ORDER BY place) FROM piece_of_body)", [])
+        cursor.execute("DROP TABLE piece_of_body")
 
 
 def publish(snapshot: GraphSnapshot, by: User | None = None) -> GraphPublication:

@@ -123,14 +123,17 @@ class _Ballots:
         """Draw people anew again and again; yield the wisdom scores of some resamples at a time. Those without an arrow
         have none."""
         for rows in _chunks(resamples, max(len(self.pairs), self.people)):
-            people = rng.integers(0, self.people, (len(rows), self.people))
-            times = np.array([np.bincount(drawn, minlength=self.people) for drawn in people], np.int32)
-            cells = _Drawn(self, np.ascontiguousarray(times.T))
-            weights = self.rules.weights(cells, cells.graph)
-            kept = np.flatnonzero(weights)
-            pair = cells.pair[kept]
-            arrows = (cells.graph[kept], self.sources[pair], self.targets[pair], weights[kept])
-            yield rows, wisdom_scores_of_many(*arrows, len(self.values))
+            yield rows, self._scores(rng.integers(0, self.people, (len(rows), self.people)))
+
+    def _scores(self, people: np.ndarray) -> Scores:
+        """Return the wisdom scores of some resamples (resamples, people drawn)."""
+        times = np.array([np.bincount(drawn, minlength=self.people) for drawn in people], np.int32)
+        cells = _Drawn(self, np.ascontiguousarray(times.T))
+        weights = self.rules.weights(cells, cells.graph)
+        kept = np.flatnonzero(weights)
+        pair = cells.pair[kept]
+        arrows = (cells.graph[kept], self.sources[pair], self.targets[pair], weights[kept])
+        return wisdom_scores_of_many(*arrows, len(self.values))
 
     @cached_property
     def wiser(self) -> sparse.csr_array:

@@ -9,7 +9,7 @@ from django.db import DatabaseError, transaction
 from core.canonical import canonical_bytes, sha256_of
 from elicitation import withdrawal
 from elicitation.models import CanonicalValue, Participant, Study, WisdomVote
-from graphs.building import LARGEST_SEED, body_of, build_graph, publish, waiting_votes
+from graphs.building import LARGEST_SEED, PIECE, body_of, build_graph, publish, waiting_votes
 from graphs.models import GraphPublication, GraphSnapshot
 from tests.people import card_of, join, make_study, value_in
 
@@ -62,6 +62,14 @@ def test_of_a_context_in_which_few_decided_an_arrow_says_nothing(judged: Study, 
     body = body_of(build_graph(judged))
     edge = next(e for e in [*body["edges"], *body["dropped"]] if (e["from"], e["to"]) == (1, 3))
     assert [here["context"] for here in edge["by_context"]] == ["When someone loses a freedom"]
+
+
+def test_a_body_longer_than_what_goes_to_the_database_at_once_is_stored_whole(judged: Study, values: Values) -> None:
+    CanonicalValue.objects.filter(id=values[2].id).update(description="Ä \\ '%s' \n" * (PIECE // 8))
+    snapshot = build_graph(judged)
+    stored = GraphSnapshot.objects.get(id=snapshot.id)
+    assert len(stored.body) > PIECE and stored.body == snapshot.body
+    assert body_of(stored)["values"][1]["number"] == 3, "it is what was hashed"
 
 
 def test_a_dropped_arrow_says_why(judged: Study) -> None:

@@ -54,7 +54,12 @@ def test_without_votes_there_is_nothing_to_draw() -> None:
     assert stability([], RobustRules()) == ({}, {}, {}, 0)
 
 
-@both
+@pytest.mark.parametrize(
+    "rules",
+    # by the last one, a person who judges a pair alone decides about it in each resample that draws them twice
+    [*RULES.values(), RobustRules(min_voters=2, max_q=0.5)],
+    ids=[*RULES, "a floor of two"],
+)
 @settings(max_examples=25, deadline=None)
 @given(election=elections(), seed=st.integers(0, 99))
 def test_resampling_all_at_once_is_building_each_graph_from_people_drawn_one_by_one(
