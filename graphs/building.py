@@ -312,7 +312,8 @@ def _winners(
     """Return the wisest value over all (`context` is None) and in each context; `value` is None where no arrow is kept.
     `probability` is the share of resamples that it wins, `arrows` are those kept that point to it.
 
-    Returned too is what each context says of the arrows that were judged in several, each context a graph of its own.
+    Returned too, by robust rules, is what each context says of the arrows that were judged in several, each context a
+    graph of its own.
     """
     several = {pair for pair, n in zip(overall.tallies, overall.tallies.context_counts.tolist(), strict=True) if n > 1}
     in_contexts: _InContexts = {}
@@ -328,8 +329,9 @@ def _winners(
             wins = resampling.win_shares(here, rules, resamples=resamples, rng=rng)
         context = votes.contexts[here.context[0]]
         found.append(_winner(context, here, judged, wins))
-        name, least = rules.floor
-        for at in np.flatnonzero(judged.tallies.was_asked & (getattr(judged.tallies, name) >= least)).tolist():
+        if not isinstance(rules, RobustRules):
+            continue
+        for at in np.flatnonzero(judged.tallies.was_asked & (judged.tallies.deciders >= rules.min_voters)).tolist():
             pair = int(judged.tallies.sources[at]), int(judged.tallies.targets[at])
             if pair in several:
                 said = {"context": context, **_figures(judged.tallies.edge(at), judged.verdicts.at(at))}
