@@ -22,6 +22,7 @@ from constitutions.judges import Judgement, judge_named
 from constitutions.models import Extraction, PrincipleEvidence
 from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.models import User
+from core.seeds import check_seed
 from elicitation.comparisons import answers_given, majority_of, told_of_people
 from elicitation.groups import members
 from elicitation.models import Annotation, Comparison, Dataset, Participant, Study
@@ -30,7 +31,6 @@ from graphs.models import GraphSnapshot
 FORMAT = "folkmoot-extraction/1"
 ENOUGH = "enough evidence"
 NOT_ENOUGH = "not enough evidence"
-LARGEST_SEED = 2**32 - 1
 FEWEST_COMPARISONS = 4
 _OTHER = {"a": "b", "b": "a"}
 
@@ -180,8 +180,7 @@ def _check(dataset: Dataset | None, study: Study | None, test_fraction: float, s
         raise ValidationError({"dataset": _("Name a dataset, a study with a published graph, or both.")})
     if not isinstance(test_fraction, float | int) or not 0.1 <= test_fraction <= 0.9:
         raise ValidationError({"test_fraction": _("The held-out fraction lies between 0.1 and 0.9.")})
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
-        raise ValidationError({"seed": _("A seed is a whole number from 0 to %d.") % LARGEST_SEED})
+    check_seed(seed)
     if isinstance(principles, bool) or not isinstance(principles, int) or not 1 <= principles <= 50:
         raise ValidationError({"principles": _("Ask for 1 to 50 principles.")})
 

@@ -3,9 +3,9 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from constitutions.extraction import LARGEST_SEED
 from constitutions.models import Constitution, ConstitutionVersion
 from constitutions.publishing import notice_withdrawals
+from core.seeds import LARGEST_SEED
 
 
 class VersionSerializer(serializers.ModelSerializer[ConstitutionVersion]):

@@ -6,6 +6,7 @@ similarity of words, taken as a whole (a run in the state "proposed"). With a mo
 near pair (`prompts/same_value.md`); its answers and reason are kept, and a person can still decide otherwise.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -72,10 +73,18 @@ def active_run(study: Study) -> DeduplicationRun:
     return run
 
 
-def projection(study: Study) -> dict[int, int]:
-    """Return which value (by id) each merged value counts as. Values that are not in it count as themselves."""
-    rows = ValueProjection.objects.filter(run__study=study, run__is_active=True)
+def projection(study: Study, run: int | None = None) -> dict[int, int]:
+    """Return which value (by id) each merged value counts as: in the run with this number, or in the one that counts now.
+    Values that are not in it count as themselves."""
+    which = {"run__is_active": True} if run is None else {"run__number": run}
+    rows = ValueProjection.objects.filter(run__study=study, **which)
     return dict(rows.values_list("value_id", "target_id"))
+
+
+def number_of_active_run(study: Study) -> int:
+    """Return the number of the run that counts now, 0 where there is none yet."""
+    run = DeduplicationRun.objects.filter(study=study, is_active=True).values_list("number", flat=True).first()
+    return run or 0
 
 
 def text_of(value: CanonicalValue) -> str:
@@ -189,11 +198,11 @@ def _store_proposal(study: Study, active: DeduplicationRun, grouped: list[list[i
         parameters={"least": GROUPED_FROM, "words": "title and policies", "linkage": "complete"},
         state=DeduplicationRun.State.PROPOSED,
     )
-    sizes = _cards_of(study)
+    sizes = cards_of(study)
     numbers = dict(CanonicalValue.objects.filter(study=study).values_list("id", "number"))
     rows = []
     for group in grouped:
-        kept = min(group, key=lambda v: (-sizes.get(v, 0), numbers[v]))
+        kept = min(group, key=lambda v: (-sizes[v], numbers[v]))
         rows += [ValueProjection(run=run, value_id=value, target_id=kept) for value in group if value != kept]
     ValueProjection.objects.bulk_create(rows)
 
@@ -384,19 +393,17 @@ def _roots(study: Study, values: Iterable[CanonicalValue]) -> set[int]:
     return {now.get(v.id, v.id) for v in values if v.study_id == study.id}
 
 
-def _cards_of(study: Study) -> dict[int, int]:
-    """Return how many cards count as each value now."""
-    now, sizes = projection(study), dict[int, int]()
-    for value in ValueMember.objects.filter(run=active_run(study)).values_list("value_id", flat=True):
-        root = now.get(value, value)
-        sizes[root] = sizes.get(root, 0) + 1
-    return sizes
+def cards_of(study: Study) -> Counter[int]:
+    """Return how many cards count as each value (by id) now."""
+    now = projection(study)
+    members = ValueMember.objects.filter(run__study=study, run__is_active=True)
+    return Counter(now.get(value, value) for value in members.values_list("value_id", flat=True))
 
 
 def _merging(study: Study, values: set[int]) -> dict[int, int]:
     """Return which of these values counts as which when they are merged: all but the one that stays as that one."""
-    sizes = _cards_of(study)
-    kept = min(CanonicalValue.objects.filter(id__in=values), key=lambda v: (-sizes.get(v.id, 0), v.number))
+    sizes = cards_of(study)
+    kept = min(CanonicalValue.objects.filter(id__in=values), key=lambda v: (-sizes[v.id], v.number))
     return dict.fromkeys(values - {kept.id}, kept.id)
 
 

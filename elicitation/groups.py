@@ -1,7 +1,7 @@
 """Groups of people by what they told about themselves, and the rule that nothing tells about fewer than five."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -50,13 +50,32 @@ class Groups(NamedTuple):
     group_of: Mapping[int, str]
 
 
+def questions_of(study: Study) -> dict[str, list[str]]:
+    """Return what counted people were asked about themselves and answered (keys), each with the answers that five people or
+    more gave: both in the study's order, and then what files brought beside it, sorted."""
+    return _questions(study, _told(study))
+
+
+def _questions(study: Study, told: Mapping[int, Mapping[str, str]]) -> dict[str, list[str]]:
+    sizes: dict[str, Counter[str]] = {}
+    for answers in told.values():
+        for key, answer in answers.items():
+            sizes.setdefault(key, Counter())[answer] += 1
+    asked = {field.key: field.choices for field in settings_of(study).demographics}
+    return {
+        key: _in_order({name for name, size in sizes[key].items() if size >= SMALLEST_CELL}, asked.get(key, ()))
+        for key in _in_order(set(sizes), asked)
+    }
+
+
+def _in_order(found: set[str], asked: Iterable[str]) -> list[str]:
+    listed = [name for name in asked if name in found]
+    return listed + sorted(found - set(listed))
+
+
 def keys_of(study: Study) -> list[str]:
-    """Return what counted people were asked about themselves and answered: in the study's order, and then what files brought
-    beside it, sorted."""
-    told = _told(study)
-    found = {key for answers in told.values() for key in answers}
-    asked = [field.key for field in settings_of(study).demographics if field.key in found]
-    return asked + sorted(found - set(asked))
+    """Return the keys of `questions_of`."""
+    return list(questions_of(study))
 
 
 def labels_of(study: Study) -> dict[str, str]:
@@ -65,12 +84,8 @@ def labels_of(study: Study) -> dict[str, str]:
 
 
 def names_of(study: Study, key: str) -> list[str]:
-    """Return the answers to one question that five people or more gave: in the study's order, and then others, sorted."""
-    sizes = Counter(answers[key] for answers in _told(study).values() if key in answers)
-    found = {name for name, size in sizes.items() if size >= SMALLEST_CELL}
-    asked = next((field.choices for field in settings_of(study).demographics if field.key == key), [])
-    listed = [name for name in asked if name in found]
-    return listed + sorted(found - set(listed))
+    """Return the answers to one question that five people or more gave, as `questions_of`."""
+    return questions_of(study).get(key, [])
 
 
 def read_groups(study: Study, groups: Sequence[str] = (), key: str = "") -> Groups:
@@ -81,8 +96,7 @@ def read_groups(study: Study, groups: Sequence[str] = (), key: str = "") -> Grou
     people; it says which there are.
     """
     if not groups and not key:
-        keys = keys_of(study)
-        key = next((one for one in keys if len(names_of(study, one)) > 1), "")
+        key = next((one for one, names in questions_of(study).items() if len(names) > 1), "")
     everyone = groups_of(study, key or (groups[0].partition("=")[0] if groups else ""), "groups")
     key, known = everyone.key, everyone.names
     told = {"key": key, "known": ", ".join(known) or _("none")}
@@ -111,13 +125,13 @@ def groups_of(study: Study, key: str, option: str) -> Groups:
     """Return all groups that one question makes. Raises ValidationError, under the name of `option`, for a question that is
     not there."""
     answers = _told(study)
-    keys = keys_of(study)
-    if not keys:
+    questions = _questions(study, answers)
+    if not questions:
         raise ValidationError({option: _("Nobody told anything about themselves, so there are no groups.")})
-    if key not in keys:
+    if key not in questions:
         what = _("There is no key %(key)r. The keys of these people are: %(known)s.")
-        raise ValidationError({option: what % {"key": key, "known": ", ".join(keys)}})
-    return Groups(key, names_of(study, key), {number: its[key] for number, its in answers.items() if key in its})
+        raise ValidationError({option: what % {"key": key, "known": ", ".join(questions)}})
+    return Groups(key, questions[key], {number: its[key] for number, its in answers.items() if key in its})
 
 
 def _told(study: Study) -> dict[int, dict[str, str]]:

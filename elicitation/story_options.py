@@ -11,15 +11,15 @@ import numpy as np
 from django.core.cache import cache
 from django.db.models import Count, Max, Q
 
+from core.algorithms.lookup import Lookup
 from elicitation.algorithms.selection import StoryOptions
+from elicitation.deduplication import number_of_active_run, projection
 from elicitation.models import (
-    DeduplicationRun,
     DrawItem,
     Participant,
     QuestionContext,
     Study,
     UpgradeStory,
-    ValueProjection,
     WisdomVote,
 )
 
@@ -119,8 +119,7 @@ def _as_counts(answer: str, amount: int) -> list[int]:
 def moment_now(study: Study, counts: VoteCounts) -> Moment:
     """Return the moment that these counts and what is in the database now stand for."""
     last_item = DrawItem.objects.aggregate(last=Max("id"))["last"] or 0
-    run = DeduplicationRun.objects.filter(study=study, is_active=True).values_list("number", flat=True).first()
-    return Moment(counts.last_vote, last_item, run or 0, counts.withdrawals)
+    return Moment(counts.last_vote, last_item, number_of_active_run(study), counts.withdrawals)
 
 
 def options_of(
@@ -140,7 +139,7 @@ def options_of(
     study = participant.study
     number, source, target, context = _stories(study, in_use).T
     in_use = [int(n) for n in number] if in_use is None else in_use
-    become = _projection(study, moment.run)
+    become = Lookup(projection(study, moment.run)).of
     rows = counts.rows.copy()
     first, second = become(source), become(target)
     rows[:, 0], rows[:, 1] = become(rows[:, 0]), become(rows[:, 1])
@@ -212,20 +211,6 @@ def _stories(study: Study, in_use: list[int] | None) -> np.ndarray:
         stories = approved.filter(from_value__is_archived=False, to_value__is_archived=False)
     rows = _rows(stories.values_list("number", "from_value_id", "to_value_id", "context_id"), 4)
     return rows if in_use is None else rows[np.isin(rows[:, 0], in_use)]
-
-
-def _projection(study: Study, run: int) -> Any:
-    """Return the function from values (an array of ids) to the values that they count as under a run."""
-    pairs = ValueProjection.objects.filter(run__study=study, run__number=run).order_by("value_id")
-    merged = _rows(pairs.values_list("value_id", "target_id"), 2)
-
-    def become(values: np.ndarray) -> np.ndarray:
-        if not len(merged):
-            return values
-        place = np.minimum(np.searchsorted(merged[:, 0], values), len(merged) - 1)
-        return np.where(merged[place, 0] == values, merged[place, 1], values)
-
-    return become
 
 
 def _is_judged(

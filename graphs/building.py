@@ -23,6 +23,7 @@ from core.code_version import code_version
 from core.models import User
 from core.numbers import next_number
 from core.problems import Conflict
+from core.seeds import check_seed
 from elicitation.deduplication import lock
 from elicitation.groups import SMALLEST_CELL, groups_of
 from elicitation.models import CanonicalValue, Study
@@ -38,7 +39,6 @@ from graphs.pins import Pins, pins_now
 
 FORMAT = "folkmoot-graph/2"
 MODES = tuple(RULES)
-LARGEST_SEED = 2**32 - 1
 RESAMPLES = 1000
 MOST_TO_FLIP = 12
 PIECE = 1_000_000  # characters of a body that go to the database at once
@@ -116,8 +116,7 @@ def read_options(study: Study, *, mode: str = "robust", balance: str = "", seed:
     """
     if mode not in MODES:
         raise ValidationError({"mode": _("Choose one of: %s.") % ", ".join(MODES)})
-    if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
-        raise ValidationError({"seed": _("A seed is a whole number from 0 to %d.") % LARGEST_SEED})
+    check_seed(seed)
     if balance:
         if mode != "robust" or filters.get("group"):
             told = _("Only a robust graph of everyone can be balanced over groups.")
@@ -315,8 +314,9 @@ def _winners(
     Returned too, by robust rules, is what each context says of the arrows that were judged in several, each context a
     graph of its own.
     """
-    several = {pair for pair, n in zip(overall.tallies, overall.tallies.context_counts.tolist(), strict=True) if n > 1}
     in_contexts: _InContexts = {}
+    least = rules.min_voters if isinstance(rules, RobustRules) else None
+    several = _of_several_contexts(overall.tallies) if least else set()
     found = [_winner(None, votes, overall, stability.wins if stability else None)]
     order = np.argsort(votes.context, kind="stable")
     for place, rows in enumerate(np.split(order, starts_of(votes.context[order])[1:]), 1):
@@ -329,14 +329,23 @@ def _winners(
             wins = resampling.win_shares(here, rules, resamples=resamples, rng=rng)
         context = votes.contexts[here.context[0]]
         found.append(_winner(context, here, judged, wins))
-        if not isinstance(rules, RobustRules):
-            continue
-        for at in np.flatnonzero(judged.tallies.was_asked & (judged.tallies.deciders >= rules.min_voters)).tolist():
-            pair = int(judged.tallies.sources[at]), int(judged.tallies.targets[at])
-            if pair in several:
-                said = {"context": context, **_figures(judged.tallies.edge(at), judged.verdicts.at(at))}
-                in_contexts.setdefault(pair, []).append(said)
+        if least:
+            for pair, said in _said_of(several, judged, least):
+                in_contexts.setdefault(pair, []).append({"context": context, **said})
     return found, in_contexts
+
+
+def _of_several_contexts(tallies: Tallies) -> set[Pair]:
+    return {pair for pair, n in zip(tallies, tallies.context_counts.tolist(), strict=True) if n > 1}
+
+
+def _said_of(pairs: set[Pair], judged: _Judged, least: int) -> Iterator[tuple[Pair, dict[str, Any]]]:
+    """Yield those of the pairs about which at least so many people decided here, with their figures."""
+    tallies = judged.tallies
+    for place in np.flatnonzero(tallies.was_asked & (tallies.deciders >= least)).tolist():
+        pair = int(tallies.sources[place]), int(tallies.targets[place])
+        if pair in pairs:
+            yield pair, _figures(tallies.edge(place), judged.verdicts.at(place))
 
 
 def _winner(context: str | None, votes: Votes, judged: _Judged, wins: dict[int, float] | None) -> dict[str, Any]:
@@ -480,3 +489,8 @@ def body_of(snapshot: GraphSnapshot) -> dict[str, Any]:
     """Return a snapshot's body as it was hashed."""
     body: dict[str, Any] = json.loads(unchanged(snapshot.body, snapshot.sha256))
     return body
+
+
+def titles_of(body: Mapping[str, Any]) -> dict[int, str]:
+    """Return the titles of all values that a snapshot's body names, by their numbers."""
+    return {value["number"]: value["title"] for value in [*body["values"], *body.get("values_outside", ())]}

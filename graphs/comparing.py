@@ -5,7 +5,8 @@ from typing import Any
 
 from elicitation.groups import SMALLEST_CELL
 from graphs.algorithms.ranking import PLACES
-from graphs.building import body_of
+from graphs.building import body_of, titles_of
+from graphs.looking import decided
 from graphs.models import GraphSnapshot
 from graphs.pins import merged_between, pins_of
 
@@ -63,11 +64,7 @@ def compare(older: Body, newer: Body, merged: Mapping[int, int] | None = None) -
 
 def tell(found: dict[str, Any], older: Body, newer: Body) -> dict[str, Any]:
     """Return what `compare` found with the titles of values, and of arrows only what changed: nothing that is withheld."""
-    titles = {
-        value["number"]: value["title"]
-        for body in (older, newer)
-        for value in [*body["values"], *body.get("values_outside", ())]
-    }
+    titles = titles_of(older) | titles_of(newer)
 
     def named(number: int | None) -> dict[str, Any] | None:
         return None if number is None else {"number": number, "title": titles.get(number, "")}
@@ -121,10 +118,9 @@ def _row(edge: dict[str, Any], was: dict[str, Any] | None, now: dict[str, Any] |
 def _figures(edge: dict[str, Any] | None) -> dict[str, Any] | None:
     if edge is None:
         return None
-    counts = edge["counts"]
     return {
-        "wiser": counts["wiser"],
-        "decided": counts["wiser"] + counts["not_wiser"] + counts["less_wise"],
+        "wiser": edge["counts"]["wiser"],
+        "decided": decided(edge),
         "share": edge["share"],
         "interval": edge["interval"],
     }

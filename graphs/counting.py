@@ -12,11 +12,13 @@ from django.db.models import CharField, QuerySet
 from django.db.models.functions import Cast
 from django.utils.translation import gettext as _
 
+from core.algorithms.lookup import Lookup
 from core.text import near
+from elicitation.deduplication import projection
 from elicitation.groups import SMALLEST_CELL, members
 from elicitation.models import CanonicalValue, Context, Participant, Question, Study, WisdomVote
 from graphs.algorithms.tally import ANSWERS, Votes, order_by, starts_of
-from graphs.pins import Pins, pins_now, pins_of, projection_in
+from graphs.pins import Pins, pins_now, pins_of
 
 CHUNK = 2_000  # rows read at a time
 NOBODY = -1  # in place of the number of a person who is not counted
@@ -170,13 +172,13 @@ class _Projected(NamedTuple):
 
 def _projected(study: Study, filters: Filters, pins: Pins, *, until: int | None = None) -> _Projected:
     values = CanonicalValue.objects.filter(study=study)
-    merges = projection_in(study, pins.run)
+    merges = projection(study, pins.run)
     number_of = dict(values.values_list("id", "number"))
-    target, numbers = _Table(merges), _Table(number_of)
+    target, numbers = Lookup(merges), Lookup(number_of)
     archived_ids = [value for value, number in number_of.items() if number in pins.archived]
     named = study.contexts.values_list("number", "text", "id")
     contexts = sorted((pins.contexts.get(number, text), context_id) for number, text, context_id in named)
-    places = _Table({context_id: place for place, (_text, context_id) in enumerate(contexts)})
+    places = Lookup({context_id: place for place, (_text, context_id) in enumerate(contexts)})
     room = _given(study, filters, until).count()
     columns = [
         np.empty(room, kind) for kind in COLUMNS
@@ -226,21 +228,6 @@ def _standing(study: Study, filters: Filters, until: int | None) -> Iterator[np.
 
 def _as_text(field: str) -> Cast:
     return Cast(field, CharField())  # a UUID for each row would take longer than all the rest
-
-
-class _Table:
-    """Whole numbers by whole numbers, for many at once."""
-
-    def __init__(self, table: Mapping[int, int]) -> None:
-        self._keys = np.array(sorted(table), np.int64)
-        self._found = np.array([table[key] for key in self._keys.tolist()], np.int64)
-
-    def of(self, keys: np.ndarray) -> np.ndarray:
-        """Return what the table has for each key, or the key itself."""
-        if not len(self._keys):
-            return keys
-        places = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
-        return np.where(self._keys[places] == keys, self._found[places], keys)
 
 
 def _given(study: Study, filters: Filters, until: int | None) -> QuerySet[WisdomVote]:

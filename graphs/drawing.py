@@ -21,7 +21,7 @@ from graphs.algorithms.layout import Place, Size, layout
 from graphs.algorithms.pruning import KEPT, TOO_CLOSE
 from graphs.algorithms.reach import ends, wisest
 from graphs.algorithms.tally import Pair
-from graphs.looking import Group, Thresholds, pairs_of
+from graphs.looking import Group, Thresholds, decided, pairs_of
 
 MOST_VALUES = 60
 LINE = 18  # letters of a name's line
@@ -263,8 +263,8 @@ def told_of(edge: dict[str, Any], values: Mapping[int, dict[str, Any]]) -> str:
         "target": values[edge["to"]]["title"],
     }
     if counts := edge.get("counts"):
-        decided = counts["wiser"] + counts["not_wiser"] + counts["less_wise"]
-        told += ". " + _("%(wiser)d of %(decided)d answers say wiser") % {"wiser": counts["wiser"], "decided": decided}
+        said = {"wiser": counts["wiser"], "decided": decided(edge)}
+        told += ". " + _("%(wiser)d of %(decided)d answers say wiser") % said
     return told + (", " + _("too close to call") if is_weak(edge) else "")
 
 

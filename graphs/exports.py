@@ -14,7 +14,7 @@ from core.canonical import unchanged
 from core.spreadsheet import safe_cell
 from elicitation.models import CanonicalValue
 from graphs.algorithms.tally import EdgeTally, entropy, net_support
-from graphs.building import body_of
+from graphs.building import body_of, titles_of
 from graphs.models import GraphSnapshot
 
 COUNTS = ("wiser", "not_wiser", "less_wise", "unsure", "impressions")
@@ -138,7 +138,7 @@ def _plain(value: Any) -> str | float:
 def _csv(snapshot: GraphSnapshot) -> str:
     """All arrows, kept and dropped, for a spreadsheet: cells that it would take for a formula are marked as text."""
     body = body_of(snapshot)
-    titles = {value["number"]: value["title"] for value in [*body["values"], *body["values_outside"]]}
+    titles = titles_of(body)
     out = io.StringIO()
     writer = csv.writer(out)
     figures = ("net_support", "share", "low", "high", "q", "weight", "verdict", "reason")

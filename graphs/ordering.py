@@ -7,6 +7,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from graphs.algorithms.order import Order
+from graphs.building import titles_of
 
 
 def compare_values(body: dict[str, Any], a: int, b: int) -> dict[str, Any]:
@@ -15,7 +16,7 @@ def compare_values(body: dict[str, Any], a: int, b: int) -> dict[str, Any]:
     `up` holds the arrows that lead from b to a, `down` those from a to b: the evidence. Raises ValidationError for a value
     that the snapshot does not hold.
     """
-    titles = _titles(body)
+    titles = titles_of(body)
     if unknown := {name: number for name, number in (("a", a), ("b", b)) if number not in titles}:
         raise ValidationError({name: _("This graph has no value %d.") % number for name, number in unknown.items()})
     found = order_of(body).compare(a, b)
@@ -32,17 +33,13 @@ def compare_values(body: dict[str, Any], a: int, b: int) -> dict[str, Any]:
 def wisest(body: dict[str, Any]) -> dict[str, Any]:
     """Return `maximal`, the values than which none is wiser, and `circles`, the values that arrows join in circles. Values of
     one circle stand in one list; those of two lists are incomparable."""
-    titles, order = _titles(body), order_of(body)
+    titles, order = titles_of(body), order_of(body)
     return {"maximal": _lists(order.maximal(), titles), "circles": _lists(order.circles(), titles)}
 
 
 def order_of(body: dict[str, Any]) -> Order:
     """Return the order that the arrows of a snapshot's body make."""
     return Order((edge["from"], edge["to"]) for edge in body["edges"])
-
-
-def _titles(body: dict[str, Any]) -> dict[int, str]:
-    return {v["number"]: v["title"] for v in [*body["values"], *body.get("values_outside", ())]}
 
 
 def _named(number: int, titles: dict[int, str]) -> dict[str, Any]:

@@ -4,7 +4,8 @@ again as it was."""
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from elicitation.models import CanonicalValue, DeduplicationRun, Study, ValueProjection
+from elicitation.deduplication import number_of_active_run, projection
+from elicitation.models import CanonicalValue, Study
 
 
 class Pins(NamedTuple):
@@ -23,9 +24,8 @@ class Pins(NamedTuple):
 
 def pins_now(study: Study) -> Pins:
     """Return what a count would read now."""
-    run = DeduplicationRun.objects.filter(study=study, is_active=True).values_list("number", flat=True).first()
     archived = CanonicalValue.objects.filter(study=study, is_archived=True).values_list("number", flat=True)
-    return Pins(run or 0, frozenset(archived), dict(study.contexts.values_list("number", "text")))
+    return Pins(number_of_active_run(study), frozenset(archived), dict(study.contexts.values_list("number", "text")))
 
 
 def pins_of(study: Study, stored: Mapping[str, Any] | None) -> Pins:
@@ -36,14 +36,8 @@ def pins_of(study: Study, stored: Mapping[str, Any] | None) -> Pins:
     return Pins(stored["run"], frozenset(stored["archived"]), contexts)
 
 
-def projection_in(study: Study, run: int) -> dict[int, int]:
-    """Return which value (by id) each merged value counts as in a run, whether it is active or not."""
-    rows = ValueProjection.objects.filter(run__study=study, run__number=run)
-    return dict(rows.values_list("value_id", "target_id"))
-
-
 def merged_between(study: Study, was: Pins, now: Pins) -> dict[int, int]:
     """Return which values (by number) count as another value in the later run only, and as which."""
-    before, after = (projection_in(study, pins.run) for pins in (was, now))
+    before, after = (projection(study, pins.run) for pins in (was, now))
     numbers = dict(CanonicalValue.objects.filter(study=study).values_list("id", "number"))
     return {numbers[v]: numbers[target] for v, target in sorted(after.items()) if before.get(v, v) == v != target}

@@ -3,7 +3,8 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from graphs.building import LARGEST_SEED, MODES, waiting_votes
+from core.seeds import LARGEST_SEED
+from graphs.building import MODES, waiting_votes
 from graphs.models import GraphSnapshot
 
 

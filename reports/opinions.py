@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from core.algorithms.uncertainty import jeffreys
+from elicitation import groups
 from elicitation.deduplication import projection
-from elicitation.groups import SMALLEST_CELL
+from elicitation.groups import SMALLEST_CELL, keys_of
 from elicitation.models import CanonicalValue, Endorsement, Exposure, Participant, Study, WisdomVote
 from reports.algorithms.consensus import GroupCounts, between_groups, may_be_told, representative_items
 from reports.algorithms.opinion_groups import Answers, GroupRules, OpinionGroups, find_groups
@@ -135,18 +136,18 @@ def groups_of(study: Study, key: str, seed: int) -> Grouping:
 
     Raises LookupError with the keys that there are, and ValueError if no group of that key has five people.
     """
-    told = dict(Participant.objects.counted(study).order_by("number").values_list("number", "demographics"))
-    keys = sorted({name for answers in told.values() for name, answer in answers.items() if answer})
+    keys = keys_of(study)
     if not key and IMPORTED not in keys:
         return found_grouping(*found_groups(study, seed))
     key = key or IMPORTED
     if key not in keys:
-        raise LookupError(f"nobody told their {key!r}; the keys are {', '.join(keys) or 'none'}")
-    sizes = Counter(str(answers[key]) for answers in told.values() if answers.get(key))
-    names = sorted((name for name, size in sizes.items() if size >= SMALLEST_CELL), key=lambda n: (-sizes[n], n))
+        raise LookupError(f"nobody told their {key!r}; the keys are {', '.join(sorted(keys)) or 'none'}")
+    told = groups.groups_of(study, key, "groups")
+    sizes = Counter(told.group_of.values())
+    names = sorted(told.names, key=lambda name: (-sizes[name], name))
     if not names:
         raise ValueError(f"no group by {key!r} has {SMALLEST_CELL} people, so none is told")
-    members = [{person for person, answers in told.items() if str(answers.get(key)) == name} for name in names]
+    members = [{person for person, its in told.group_of.items() if its == name} for name in names]
     return Grouping(key, names, members)
 
 
@@ -169,6 +170,7 @@ def found_grouping(opinions: Opinions, found: OpinionGroups) -> Grouping:
 
 MOST_TOLD = 5  # representative items of a group
 MOST_DIVISIVE = 10
+PLACES = 6
 
 
 def told_groups(grouping: Grouping, everyone: int) -> list[dict[str, Any]]:
@@ -179,6 +181,11 @@ def told_groups(grouping: Grouping, everyone: int) -> list[dict[str, Any]]:
         {"name": name, "people": len(members) if is_told and len(members) >= SMALLEST_CELL else None}
         for name, members in zip(grouping.names, grouping.members, strict=True)
     ]
+
+
+def rounded(number: float | None) -> float | None:
+    """Return a figure of a map or of groups as a report tells it."""
+    return None if number is None else round(number, PLACES)
 
 
 def told_item(item: Item) -> dict[str, Any]:

@@ -3,35 +3,28 @@
 SQLite in a folder of its own, and PostgreSQL in a database of its own where a server answers at `BENCH_POSTGRES`.
 """
 
-import os
-import tempfile
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import psycopg
-from psycopg import sql
-
+from bench import databases
 from bench.measuring import Line, Timing, at_most, in_own_process
 from bench.votes import ANSWERS, made_up_votes
 
 VOTES, VALUES, CONTEXTS, ROUNDS = 1_000_000, 10_000, 200, 5
 TIMES, MOST_MB = 6, 300
-SERVER = os.environ.get("BENCH_POSTGRES", "postgres://postgres@127.0.0.1:5432")
 GROUPED = (
     "SELECT from_value_id, to_value_id, context_id, answer, count(*) FROM elicitation_wisdomvote"
     " GROUP BY from_value_id, to_value_id, context_id, answer"
 )
-VOTE_COLUMNS = "study_id participant_id from_value_id to_value_id context_id answer comment run_label source".split()
 
 
 def lines() -> Iterator[Line]:
-    for name, database in (("SQLite", _sqlite), ("PostgreSQL", _postgres)):
+    for name, database in (("SQLite", databases.sqlite), ("PostgreSQL", databases.postgres)):
         with database() as environment:
             if environment is None:
-                yield Line(name, "skipped", detail=f"no server answers at {SERVER}")
+                yield Line(name, "skipped", detail=f"no server answers at {databases.SERVER}")
                 continue
             in_own_process(__name__, "fill", environment=environment)
             yield from _mode(name, "mge-2023", ROUNDS, environment)
@@ -63,7 +56,11 @@ def _fill() -> dict[str, Any]:
 
     call_command("migrate", verbosity=0)
     study, votes = _study(), made_up_votes(VOTES, VALUES, contexts=CONTEXTS)
-    from elicitation.models import CanonicalValue, Context, Participant
+    from django.db import connection
+    from django.utils import timezone
+
+    from core.bulk import insert_rows
+    from elicitation.models import CanonicalValue, Context, Participant, WisdomVote
 
     people = [Participant(study=study, number=n) for n in range(1, int(votes.voter.max()) + 1)]
     Participant.objects.bulk_create(people, 5000)
@@ -78,43 +75,26 @@ def _fill() -> dict[str, Any]:
     contexts = [Context(study=study, number=n, text=f"When at the task {n:03}") for n in range(1, CONTEXTS + 1)]
     context_ids = [context.id for context in Context.objects.bulk_create(contexts)]
     columns = (column.tolist() for column in (votes.voter, votes.source, votes.target, votes.context, votes.answer))
-    _insert(
+    now = timezone.now()
+    insert_rows(
+        WisdomVote,
+        ("study_id", "participant_id", "from_value_id", "to_value_id", "context_id", "answer", "voted_at"),
         (
-            study.id,
-            people[voter - 1].id,
-            value_ids[source - 1],
-            value_ids[target - 1],
-            context_ids[context],
-            ANSWERS[answer],
-        )
-        for voter, source, target, context, answer in zip(*columns, strict=True)
-    )
-    return {}
-
-
-def _insert(rows: Iterator[tuple[Any, ...]]) -> None:
-    """Write votes past the ORM, which takes half a minute for them."""
-    from django.db import connection
-    from django.utils import timezone
-
-    names = ", ".join([*VOTE_COLUMNS, "voted_at", "created_at"])
-    with connection.cursor() as cursor:
-        if connection.vendor == "postgresql":
-            now = timezone.now()
-            with cursor.copy(f"COPY elicitation_wisdomvote ({names}) FROM STDIN") as copy:
-                for row in rows:
-                    copy.write_row((*row, "", "", "{}", now, now))
-            cursor.execute("ANALYZE")
-        else:
-            told = timezone.now().strftime("%Y-%m-%d %H:%M:%S")
-            marks = ", ".join(["?"] * (len(VOTE_COLUMNS) + 2))
-            insert = f"INSERT INTO elicitation_wisdomvote ({names}) VALUES ({marks})"
-            cursor.execute("BEGIN")
-            connection.connection.executemany(
-                insert, ((study.hex, person.hex, *row, "", "", "{}", told, told) for study, person, *row in rows)
+            (
+                study.id,
+                people[voter - 1].id,
+                value_ids[source - 1],
+                value_ids[target - 1],
+                context_ids[context],
+                ANSWERS[answer],
+                now,
             )
-            cursor.execute("COMMIT")
-            cursor.execute("ANALYZE")
+            for voter, source, target, context, answer in zip(*columns, strict=True)
+        ),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return {}
 
 
 def _study() -> Any:
@@ -163,29 +143,3 @@ def _bare() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT count(*) FROM ({GROUPED}) AS grouped")
         cursor.fetchall()
-
-
-@contextmanager
-def _sqlite() -> Iterator[dict[str, str] | None]:
-    with tempfile.TemporaryDirectory() as folder:
-        yield _environment(folder, f"sqlite:///{folder}/bench.sqlite3")
-
-
-@contextmanager
-def _postgres() -> Iterator[dict[str, str] | None]:
-    try:
-        server = psycopg.connect(f"{SERVER}/postgres", autocommit=True, connect_timeout=3)
-    except psycopg.OperationalError:
-        yield None
-        return
-    name = sql.Identifier(f"folkmoot_bench_{os.getpid()}")
-    with server, tempfile.TemporaryDirectory() as folder:
-        server.execute(sql.SQL("CREATE DATABASE {}").format(name))
-        try:
-            yield _environment(folder, f"{SERVER}/folkmoot_bench_{os.getpid()}")
-        finally:
-            server.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
-
-
-def _environment(folder: str, url: str) -> dict[str, str]:
-    return {"DJANGO_SETTINGS_MODULE": "config.settings", "FOLKMOOT_VAR_DIR": folder, "DATABASE_URL": url}

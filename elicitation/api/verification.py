@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from drf_spectacular.utils import extend_schema
@@ -88,6 +89,18 @@ class LinkSerializer(serializers.Serializer[Any]):
     link = serializers.URLField()
 
 
+def links_for(study: Study, kind: str, request: Request | HttpRequest) -> list[dict[str, Any]]:
+    """Return a link for each person who has something to answer and has not: the rows of `LinkSerializer`."""
+    return [
+        {
+            "participant": person.number,
+            "id": person.id,
+            "link": request.build_absolute_uri(reverse("check-link", args=[verification.link_token(person, kind)])),
+        }
+        for person in verification.to_ask(study, kind)
+    ]
+
+
 class MyVerificationView(APIView):
     """What you can be asked about your card's value and its place, and your answers. A second answer supersedes the first."""
 
@@ -138,15 +151,7 @@ class VerificationLinkView(APIView):
         serializer = LinkKindSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         kind = serializer.validated_data["kind"]
-        rows = [
-            {
-                "participant": person.number,
-                "id": person.id,
-                "link": request.build_absolute_uri(reverse("check-link", args=[verification.link_token(person, kind)])),
-            }
-            for person in verification.to_ask(study, kind)
-        ]
-        return Response(LinkSerializer(rows, many=True).data)
+        return Response(LinkSerializer(links_for(study, kind, request), many=True).data)
 
 
 urlpatterns = [

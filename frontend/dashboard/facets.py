@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 from core.ledger import model_is_configured
 from elicitation import facets
 from elicitation.algorithms.norms import LABELS
-from elicitation.deduplication import projection
-from elicitation.models import AboutValue, CanonicalValue, Consideration, Norm, ValueMember
+from elicitation.deduplication import cards_of, projection
+from elicitation.models import AboutValue, CanonicalValue, Consideration, Norm
 from elicitation.tasks import request_facets
 from elicitation.values import counted_values, holders
 from frontend.dashboard.desk import StudyDesk, number_in
@@ -83,12 +83,11 @@ class FacetsView(StudyDesk):
         change = self.request.GET.get("change", "")
         typed = self.request.POST if self.request.POST else _typed(self._row(change)) if change else QueryDict()
         asked = facets.unasked(study)
-        members = ValueMember.objects.filter(run__study=study, run__is_active=True)
         merged = projection(study)
         return {
             "value": value,
             "held": holders(study).get(value.id, 0),
-            "cards": sum(merged.get(v, v) == value.id for v in members.values_list("value_id", flat=True)),
+            "cards": cards_of(study)[value.id],
             "counts_as": counted_values(study).filter(id=merged.get(value.id, 0)).first(),
             "considerations": [row for row in considerations if row.state != "rejected"],
             "norms": [_told(norm) for norm in norms if norm.state != "rejected"],

@@ -48,7 +48,7 @@ def mode_titles() -> dict[str, str]:
 def graph_context(snapshot: GraphSnapshot, request: HttpRequest) -> Row:
     """Return what a page about a snapshot shows, as its address asks."""
     asked = request.GET
-    whole = _read(snapshot.body, snapshot.sha256)
+    whole = read(snapshot)
     titles = dict(CanonicalValue.objects.filter(study=snapshot.study).values_list("number", "title"))
     titles |= {v["number"]: v["title"] for v in whole["values"]}
     situations = sorted({text for edge in [*whole["edges"], *whole["dropped"]] for text in edge["contexts"]})
@@ -121,10 +121,15 @@ def graph_context(snapshot: GraphSnapshot, request: HttpRequest) -> Row:
     }  # fmt: skip
 
 
+def read(snapshot: GraphSnapshot) -> Row:
+    """Return a snapshot's body, kept for the next page that asks for it. Nobody may change what is returned."""
+    return _read(snapshot.body, snapshot.sha256)
+
+
 @lru_cache(maxsize=2)
 def _read(body: str, sha256: str) -> Row:
     """Return a snapshot's body, which never changes: a large one takes long to read, and a page asks for it again and
-    again while someone searches. Nobody may change what is returned."""
+    again while someone searches."""
     read: Row = json.loads(unchanged(body, sha256))
     return read
 

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 
 from core.jobs import request_job
-from elicitation.groups import keys_of, labels_of, names_of, read_groups
+from elicitation.groups import labels_of, questions_of, read_groups
 from frontend.dashboard.desk import StudyDesk, number_in
 from graphs.counting import read_filters
 from reports.models import Report
@@ -73,8 +73,8 @@ class GroupsView(StudyDesk):
         labels = labels_of(self.study)
         return [
             {"label": labels.get(key, key), "groups": [(f"{key}={name}", name) for name in names]}
-            for key in keys_of(self.study)
-            if len(names := names_of(self.study, key)) > 1
+            for key, names in questions_of(self.study).items()
+            if len(names) > 1
         ]
 
     def _chosen(self, body: dict[str, Any]) -> list[str]:

@@ -13,8 +13,8 @@ from elicitation.deduplication import projection
 from elicitation.groups import keys_of, labels_of
 from elicitation.models import CanonicalValue, Participant, Study, UpgradeStory, WisdomVote
 from frontend.dashboard.desk import StudyDesk, number_in, places
-from frontend.dashboard.graph_page import graph_context, mode_titles
-from graphs.building import MODES, body_of, publish
+from frontend.dashboard.graph_page import graph_context, mode_titles, read
+from graphs.building import MODES, publish
 from graphs.comparing import compare
 from graphs.models import GraphSnapshot
 from graphs.tasks import request_build
@@ -81,7 +81,7 @@ class GraphView(StudyDesk):
         older = next((s for s in others if s.number == since), next(iter(earlier), None))
         if older is None:
             return None
-        found = compare(body_of(older), body_of(snapshot))
+        found = compare(read(older), read(snapshot))
         named = {
             name: [
                 {**edge, "from_title": titles.get(edge["from"], "?"), "to_title": titles.get(edge["to"], "?")}

@@ -1,5 +1,6 @@
 """A study's values: what looks nearly equal, what counts as one, what people say of it, and how all of it is undone."""
 
+from collections import Counter
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from core.jobs import request_job
 from elicitation import deduplication, verification
 from elicitation.api.downloads import download
+from elicitation.api.verification import links_for
 from elicitation.models import (
     CanonicalValue,
     DeduplicationRun,
@@ -135,21 +137,15 @@ class ValuesView(StudyDesk):
         """Return a page of the values that count, those that most people hold first, narrowed by what is searched for."""
         study = self.study
         held, merged = holders(study), deduplication.projection(study)
-        cards: dict[int, int] = {}
-        members = ValueMember.objects.filter(run__study=study, run__is_active=True)
-        for value in members.values_list("value_id", flat=True):
-            cards[merged.get(value, value)] = cards.get(merged.get(value, value), 0) + 1
-        with_more: dict[int, int] = {}
-        for target in merged.values():
-            with_more[target] = with_more.get(target, 0) + 1
+        cards, with_more = deduplication.cards_of(study), Counter(merged.values())
         sought = self.request.GET.get("q", "").strip()
         found = counted_values(study).values_list("id", "number", "title", "policies")
         ids = [(id_, number) for id_, number, *words in found if not sought or _has(sought, number, *words)]
-        ids.sort(key=lambda row: (-held.get(row[0], 0), -cards.get(row[0], 0), row[1]))
+        ids.sort(key=lambda row: (-held.get(row[0], 0), -cards[row[0]], row[1]))
         page = Paginator([id_ for id_, _number in ids], PAGE).get_page(self.request.GET.get("page"))
         values = CanonicalValue.objects.in_bulk(list(page.object_list))
         rows = [
-            {"value": values[v], "held": held.get(v, 0), "cards": cards.get(v, 0), "more": with_more.get(v, 0)}
+            {"value": values[v], "held": held.get(v, 0), "cards": cards[v], "more": with_more[v]}
             for v in page.object_list
         ]
         return {"page": page, "rows": rows, "sought": sought}
@@ -224,14 +220,7 @@ class VerificationView(StudyDesk):
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         kind = request.POST.get("kind", "")
-        rows = [
-            {
-                "participant": person.number,
-                "id": person.id,
-                "link": request.build_absolute_uri(reverse("check-link", args=[verification.link_token(person, kind)])),
-            }
-            for person in verification.to_ask(self.study, kind)
-        ]
+        rows = links_for(self.study, kind, request)
         if not rows:
             raise ValidationError(_("There is nobody to ask just now."))
         response: HttpResponse = download(

@@ -16,6 +16,7 @@ from elicitation.models import Participant
 from elicitation.values import own_value
 from graphs.algorithms.pruning import KEPT
 from graphs.building import body_of
+from graphs.looking import decided
 from graphs.models import GraphSnapshot
 from graphs.ordering import order_of
 
@@ -167,16 +168,16 @@ def standing_of(participant: Participant) -> Standing | None:
 
 def _judged_by(participant: Participant, body: dict[str, Any]) -> list[Judged]:
     """Return the pairs that the person judged and the snapshot counts, as they count now."""
-    edges = {(edge["from"], edge["to"]): edge["counts"] for edge in [*body["edges"], *body["dropped"]]}
+    edges = {(edge["from"], edge["to"]): edge for edge in [*body["edges"], *body["dropped"]]}
     target = projection(participant.study)
     values = participant.study.values.in_bulk()
     found = []
     for vote in participant.wisdom_votes.current():
         first, second = (values[target.get(v, v)] for v in (vote.from_value_id, vote.to_value_id))
-        counts = edges.get((first.number, second.number))
-        if counts is not None:
-            asked = counts["wiser"] + counts["not_wiser"] + counts["less_wise"]
-            found.append(Judged(first.title, second.title, vote.get_answer_display(), counts["wiser"], asked))
+        edge = edges.get((first.number, second.number))
+        if edge is not None:
+            said = vote.get_answer_display()
+            found.append(Judged(first.title, second.title, said, edge["counts"]["wiser"], decided(edge)))
     return found
 
 
@@ -211,7 +212,5 @@ def way_up(own: int, body: dict[str, Any], titles: dict[int, str]) -> list[Neigh
 
 
 def _neighbour(edge: dict[str, Any], title: str, *, is_above: bool) -> Neighbour:
-    counts = edge["counts"]
-    asked = counts["wiser"] + counts["not_wiser"] + counts["less_wise"]
     low, high = edge["interval"] or (None, None)
-    return Neighbour(title, is_above, edge["verdict"] != KEPT, counts["wiser"], asked, low, high)
+    return Neighbour(title, is_above, edge["verdict"] != KEPT, edge["counts"]["wiser"], decided(edge), low, high)

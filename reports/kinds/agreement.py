@@ -4,7 +4,7 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from elicitation.models import Annotation, Annotator, Dataset, Participant
 from reports.algorithms.agreement import (
@@ -14,18 +14,16 @@ from reports.algorithms.agreement import (
     krippendorff_alpha,
     percent_agreement,
 )
+from reports.parameters import Seeded
 from reports.registry import report
 
 MOST_PAIRED = 30
 
 
-class Parameters(BaseModel):
+class Parameters(Seeded):
     """Whose agreement. Without names: the human annotators, and all of them where fewer than two are human."""
 
-    model_config = ConfigDict(extra="forbid")
-
     annotators: list[str] = Field(default_factory=list, max_length=200)
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 
 @report("agreement", title="Agreement of annotators", about="dataset", parameters=Parameters)

@@ -6,7 +6,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from elicitation.deduplication import projection
-from elicitation.groups import SMALLEST_CELL, Groups, keys_of, names_of, read_groups
+from elicitation.groups import SMALLEST_CELL, Groups, questions_of, read_groups
 from elicitation.models import CanonicalValue, Endorsement, Participant, Study
 from graphs.algorithms.disclosure import safe_cuts
 from graphs.counting import count_votes, read_filters
@@ -71,8 +71,7 @@ def _groups(study: Study, parameters: Parameters) -> Groups | None:
     """Return the two groups; None where nobody told anything about themselves and no group was asked for."""
     if parameters.groups:
         return read_groups(study, parameters.groups)
-    keys = keys_of(study)
-    if not parameters.key and not any(len(names_of(study, key)) > 1 for key in keys):
+    if not parameters.key and not any(len(names) > 1 for names in questions_of(study).values()):
         return None
     groups = read_groups(study, key=parameters.key)
     return groups._replace(names=[groups.names[0], groups.names[-1]])

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from django.utils.translation import gettext as _
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from core.algorithms.uncertainty import jeffreys
 from elicitation.algorithms.similarity import GROUPED_FROM, MOST_GROUPED, cut, tree
@@ -13,6 +13,7 @@ from elicitation.deduplication import grouping
 from elicitation.groups import SMALLEST_CELL
 from elicitation.models import DeduplicationRun, Participant, Study, ValuesCard, VerificationAnswer
 from reports.algorithms.grouping import FOLDS, PairScore, held_out, pair_score
+from reports.parameters import Seeded
 from reports.registry import report
 
 Answer, Kind = VerificationAnswer.Answer, VerificationAnswer.Kind
@@ -20,17 +21,14 @@ Answer, Kind = VerificationAnswer.Answer, VerificationAnswer.Kind
 THRESHOLDS = [round(0.5 - 0.005 * step, 3) for step in range(99)]
 
 
-class Parameters(BaseModel):
+class Parameters(Seeded):
     """Which runs, by their numbers. Without `run` the cards are grouped by their words, as alike as `least` says; without
     `reference` it is the newest imported one beside the one that counts, or that."""
-
-    model_config = ConfigDict(extra="forbid")
 
     run: int | None = Field(default=None, ge=1)
     reference: int | None = Field(default=None, ge=1)
     least: float = Field(default=GROUPED_FROM, gt=0, le=1)
     draws: int = Field(default=20, ge=1, le=200)
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 
 @report("deduplication", title="Two groupings compared", about="study", parameters=Parameters)

@@ -3,26 +3,24 @@
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from elicitation.groups import SMALLEST_CELL
 from elicitation.models import Participant, Study
 from reports.algorithms.consensus import count_by_group, group_informed_consensus, may_be_told
 from reports.opinions import IMPORTED, groups_of, opinions_of, told_apart, told_counts, told_groups, told_item
+from reports.parameters import Seeded
 from reports.registry import report
 
 MOST_SHARED = 10
 
 
-class Parameters(BaseModel):
+class Parameters(Seeded):
     """By which groups: a key of the demographics, or "" for the imported groups, else those found in the answers. `mode` is
     how the consensus is worked out; `seed` is for groups that must be found."""
 
-    model_config = ConfigDict(extra="forbid")
-
     groups: str = Field(default="", max_length=100)
     mode: Literal["polis", "standard"] = "polis"
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 
 @report("group_consensus", title="Consensus across groups", about="study", parameters=Parameters)

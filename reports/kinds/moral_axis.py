@@ -3,7 +3,7 @@
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from elicitation.deduplication import text_of
 from elicitation.facets import counted
@@ -19,6 +19,7 @@ from reports.algorithms.moral_axis import (
     text_vectors,
     words_shared,
 )
+from reports.parameters import Seeded
 from reports.registry import report
 
 LEAST = 5  # actions of each side: an axis of fewer can't be tested
@@ -26,17 +27,14 @@ MOST_P = 0.05
 Actions = Annotated[list[Annotated[ModelText, Field(min_length=1, max_length=300)]], Field(max_length=2000)]
 
 
-class Parameters(BaseModel):
+class Parameters(Seeded):
     """Actions as texts. Without any: those of the study's confirmed norms, by the sign of their judgement. The `other` ones make
     a second axis, of another group say, to be compared with the first."""
-
-    model_config = ConfigDict(extra="forbid")
 
     approved: Actions = Field(default_factory=list)
     rejected: Actions = Field(default_factory=list)
     other_approved: Actions = Field(default_factory=list)
     other_rejected: Actions = Field(default_factory=list)
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
     @model_validator(mode="after")
     def _both_sides(self) -> "Parameters":

@@ -4,29 +4,19 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from elicitation.groups import SMALLEST_CELL
 from elicitation.models import Study
 from reports.algorithms.consensus import count_by_group
 from reports.algorithms.opinion_groups import OpinionGroups
 from reports.maps import MOST_MARKED, binned, marked, often_seen, scaled, spread
-from reports.opinions import RULES, Opinions, found_grouping, found_groups, told_apart, told_groups, told_item
+from reports.opinions import RULES, Opinions, found_grouping, found_groups, rounded, told_apart, told_groups, told_item
+from reports.parameters import Seeded
 from reports.registry import report
 
-PLACES = 6
 
-
-class Parameters(BaseModel):
-    """The seed of everything random."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
-
-
-@report("opinion_groups", title="Opinion groups", about="study", parameters=Parameters)
-def opinion_groups(study: Study, parameters: Parameters) -> dict[str, Any]:
+@report("opinion_groups", title="Opinion groups", about="study", parameters=Seeded)
+def opinion_groups(study: Study, parameters: Seeded) -> dict[str, Any]:
     """Return the groups, if there are clear ones, with the reasons if not; a map of the items and of where people are."""
     opinions, found = found_groups(study, parameters.seed)
     grouping = found_grouping(opinions, found)
@@ -48,23 +38,17 @@ def opinion_groups(study: Study, parameters: Parameters) -> dict[str, Any]:
             "answers": len(opinions.answers.item),
         },
         "numbers": [
-            {"groups": t.k, "silhouette": round(t.silhouette, PLACES), "is_large_enough": t.is_large_enough}
+            {"groups": t.k, "silhouette": rounded(t.silhouette), "is_large_enough": t.is_large_enough}
             for t in found.tried
         ],
         "best": found.k,
-        "silhouette": _round(found.silhouette),
-        "chance_silhouette": _round(found.chance_silhouette),
-        "stability": _round(found.stability),
-        "stability_interval": [round(end, PLACES) for end in found.stability_interval]
-        if found.stability_interval
-        else None,
+        "silhouette": rounded(found.silhouette),
+        "chance_silhouette": rounded(found.chance_silhouette),
+        "stability": rounded(found.stability),
+        "stability_interval": [rounded(end) for end in found.stability_interval] if found.stability_interval else None,
         "groups": told_groups(grouping, placed) if found.is_clear else [],
         "map": _map(opinions, found, labels, apart),
     } | apart
-
-
-def _round(number: float | None) -> float | None:
-    return None if number is None else round(number, PLACES)
 
 
 def _map(opinions: Opinions, found: OpinionGroups, labels: np.ndarray, apart: dict[str, Any]) -> dict[str, Any]:
@@ -84,7 +68,7 @@ def _map(opinions: Opinions, found: OpinionGroups, labels: np.ndarray, apart: di
         places, MOST_MARKED
     )
     return {
-        "explained": [round(float(share), PLACES) for share in found.space.explained],
+        "explained": [rounded(float(share)) for share in found.space.explained],
         "items": marked(items, chosen[: 2 * MOST_MARKED]),
         "people": binned(found.points[found.placed], labels[found.placed], SMALLEST_CELL),
     }

@@ -2,25 +2,23 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from elicitation.models import Study
 from graphs.algorithms.pruning import RULES
 from graphs.counting import count_votes, read_filters
 from reports.algorithms.split_half import Rate, split_half
+from reports.parameters import Seeded
 from reports.registry import report
 
 LEAST_DECIDED = (1, 5)  # answers on one half, for the base rates
 
 
-class Parameters(BaseModel):
+class Parameters(Seeded):
     """Which votes: those before a moment, or all; and how often people are split."""
-
-    model_config = ConfigDict(extra="forbid")
 
     before: str = ""
     splits: int = Field(default=200, ge=10, le=2000)
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 
 @report("split_half", title="Do arrows hold on other people?", about="study", parameters=Parameters)

@@ -3,7 +3,6 @@
 from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from core.algorithms.uncertainty import jeffreys
 from elicitation.groups import SMALLEST_CELL
@@ -11,25 +10,17 @@ from elicitation.models import Study
 from reports.algorithms.opinion_groups import Answers
 from reports.algorithms.value_map import Foretold, ValueMap, embed, flat, foretell, two_camps
 from reports.maps import MOST_MARKED, binned, marked, often_seen, scaled, spread
-from reports.opinions import DISAGREE, PASS, Opinions, opinions_of, told_item
+from reports.opinions import DISAGREE, PASS, Opinions, opinions_of, rounded, told_item
+from reports.parameters import Seeded
 from reports.registry import report
 
 LEAST_PEOPLE = 2 * SMALLEST_CELL
 SPLIT = 0.5  # from this silhouette on, people stand in two camps
 WORTH = 0.01  # from this much more area on the map adds to popularity
-PLACES = 6
 
 
-class Parameters(BaseModel):
-    """The seed of everything random."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    seed: int = Field(default=0, ge=0, le=2**32 - 1)
-
-
-@report("value_map", title="Map of values", about="study", parameters=Parameters)
-def value_map(study: Study, parameters: Parameters) -> dict[str, Any]:
+@report("value_map", title="Map of values", about="study", parameters=Seeded)
+def value_map(study: Study, parameters: Seeded) -> dict[str, Any]:
     """Return the map with how well it foretells held-out answers beside what foretells them without it. Figures are about
     values and all people; no person is told. Under ten people there is no map."""
     opinions = opinions_of(study)
@@ -55,7 +46,7 @@ def value_map(study: Study, parameters: Parameters) -> dict[str, Any]:
     is_split = silhouette is not None and silhouette >= SPLIT
     return told | {
         "foretold": _foretold(found),
-        "split": {"silhouette": _round(silhouette), "least": SPLIT, "is_split": is_split},
+        "split": {"silhouette": rounded(silhouette), "least": SPLIT, "is_split": is_split},
         "camps": [{"name": "1"}, {"name": "2"}] if is_split else [],
         "values": _values(opinions, stances, found.dissonance, other_pole),
         "map": _map(opinions, stances, space, camp if is_split else np.full(len(camp), -1)),
@@ -75,9 +66,11 @@ def _stances(opinions: Opinions) -> tuple[Answers, str]:
 
 def _foretold(found: Foretold) -> dict[str, Any]:
     told = {name: value for name, value in found._asdict().items() if name != "dissonance"}
-    told["interval"] = [_round(end) for end in found.interval] if found.interval else None
+    told["interval"] = [rounded(end) for end in found.interval] if found.interval else None
     adds = found.both_area is not None and found.both_area >= (found.majority_area or 0) + WORTH
-    return {name: _round(value) if isinstance(value, float) else value for name, value in told.items()} | {"adds": adds}
+    return {name: rounded(value) if isinstance(value, float) else value for name, value in told.items()} | {
+        "adds": adds
+    }
 
 
 def _values(opinions: Opinions, stances: Answers, dissonance: np.ndarray, other_pole: str) -> list[dict[str, Any]]:
@@ -119,7 +112,3 @@ def _map(opinions: Opinions, stances: Answers, space: ValueMap, label: np.ndarra
         "items": marked(items, spread(places, MOST_MARKED)),
         "people": binned(people[known], label[known], SMALLEST_CELL),
     }
-
-
-def _round(number: float | None) -> float | None:
-    return None if number is None else round(number, PLACES)

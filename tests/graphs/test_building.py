@@ -7,9 +7,10 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError, transaction
 
 from core.canonical import canonical_bytes, sha256_of
+from core.seeds import LARGEST_SEED
 from elicitation import withdrawal
 from elicitation.models import CanonicalValue, Participant, Study, WisdomVote
-from graphs.building import LARGEST_SEED, PIECE, body_of, build_graph, publish, waiting_votes
+from graphs.building import PIECE, body_of, build_graph, publish, waiting_votes
 from graphs.models import GraphPublication, GraphSnapshot
 from tests.people import card_of, join, make_study, value_in
 
