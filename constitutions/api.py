@@ -17,8 +17,7 @@ from rest_framework.views import APIView
 
 from constitutions.evidence import evidence_behind
 from constitutions.exports import FORMS, export
-from constitutions.extraction import must_be_there
-from constitutions.judges import judge_named
+from constitutions.extraction import check_judge, must_be_there
 from constitutions.models import Constitution, ConstitutionVersion
 from constitutions.publishing import diff, notice_withdrawals, version_body
 from constitutions.serializers import ConstitutionSerializer, ExtractSerializer, VersionSerializer
@@ -60,7 +59,7 @@ class ConstitutionListView(generics.ListAPIView[Constitution]):
         serializer = ExtractSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted = dict(serializer.validated_data)
-        judge_named(wanted["judge"])
+        check_judge(wanted["judge"])
         caller = caller_of(request)
         study = dataset = None
         if slug := wanted.pop("study", None):

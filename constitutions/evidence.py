@@ -9,8 +9,8 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from constitutions.extraction import answers_behind
 from constitutions.models import ConstitutionVersion, PrincipleEvidence
+from constitutions.pairs import answers_behind
 from elicitation.deduplication import projection
 from elicitation.groups import SMALLEST_CELL
 from elicitation.models import CanonicalValue, ValuesCard

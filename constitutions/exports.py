@@ -4,8 +4,8 @@ pairs, which hold the comparisons behind it."""
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from constitutions.extraction import answers_behind
 from constitutions.models import ConstitutionVersion, PrincipleEvidence
+from constitutions.pairs import answers_behind
 from constitutions.publishing import version_body
 from core.canonical import unchanged
 from elicitation.comparison_formats import annotated_pairs

@@ -1,21 +1,50 @@
-"""Who says which text a principle speaks for. One interface, so that a model can judge beside measured features."""
+"""Who says which text a principle speaks for. One form of answer, so that a model can judge beside measured features."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
-from django.utils.translation import gettext as _
 
 from constitutions.algorithms.features import FEATURES, differences
-from core.problems import Problem
+
+MEASURED = "measured: text feature"
+OPENING = "Prefer the answer that"
 
 
 class Candidate(NamedTuple):
-    """A principle that could be proposed: its name for programs, and its words for the two directions."""
+    """A principle that may be chosen.
+
+    `more` completes "Prefer the answer that …", and `less` says the opposite; it is empty where the opposite has no words of
+    its own, and the principle is then discouraged rather than turned round. `sentence` is a whole wording that someone wrote by
+    hand. `merged` are other wordings that were taken to mean the same, `stable` whether it was found again on two half samples
+    (None: nobody looked), `round` in which round it was proposed.
+    """
 
     name: str
     more: str
-    less: str
+    less: str = ""
+    source: str = MEASURED
+    sentence: str = ""
+    merged: tuple[str, ...] = ()
+    stable: bool | None = None
+    round: int = 1
+
+    @property
+    def text(self) -> str:
+        """The principle as a sentence, as it is put to the vote."""
+        return self.sentence or f"{OPENING} {self.more}."
+
+    def wording(self, sign: int) -> str:
+        """Return the sentence of the principle as it was kept: for `sign` −1 its opposite, or what is discouraged."""
+        if sign > 0:
+            return self.text
+        if self.less:
+            return f"{OPENING} {self.less}."
+        return f"Do not follow: “{self.text}”" if self.sentence else f"Avoid the answer that {self.more}."
+
+    def direction(self, sign: int) -> str:
+        """Return whether the kept principle is "encouraged" or "discouraged"."""
+        return "encouraged" if sign > 0 or self.less else "discouraged"
 
 
 class Cells(NamedTuple):
@@ -28,43 +57,24 @@ class Cells(NamedTuple):
 
 
 class Judgement(NamedTuple):
-    """How much more each candidate speaks for text a than for text b: array of shape (comparisons, candidates)."""
+    """What every candidate says about every comparison; the arrays have the shape (comparisons, candidates).
+
+    `differences` is above 0 where the candidate speaks for text a, below 0 for text b, and 0 where it speaks for neither; from a
+    model its values are 1, −1 and 0. `both`: it speaks for both alike. `missing`: no answer came. Both of these are 0 in
+    `differences`.
+    """
 
     candidates: list[Candidate]
     differences: np.ndarray
+    both: np.ndarray
+    missing: np.ndarray
     cells: Cells
-    source: str
 
 
-class Judge(Protocol):
-    """Judges candidates on comparisons."""
-
-    @property
-    def candidates(self) -> list[Candidate]:
-        """What would be judged."""
-        ...
-
-    def judge(self, prompts: Sequence[str], texts_a: Sequence[str], texts_b: Sequence[str]) -> Judgement:
-        """Return the judgement of every candidate on every comparison."""
-        ...
-
-
-class FeatureJudge:
-    """Counts in the texts; no model is asked, and no principle says more than what was counted."""
-
-    @property
-    def candidates(self) -> list[Candidate]:
-        return [Candidate(f.name, f.more, f.less) for f in FEATURES]
-
-    def judge(self, prompts: Sequence[str], texts_a: Sequence[str], texts_b: Sequence[str]) -> Judgement:
-        counted = differences(prompts, texts_a, texts_b)
-        return Judgement(self.candidates, counted, Cells(counted.size, counted.size, 0, 0), "measured: text feature")
-
-
-def judge_named(name: str) -> Judge:
-    """Return the judge with this name. Raises Problem for one that is not there."""
-    if name == "features":
-        return FeatureJudge()
-    if name == "llm":
-        raise Problem(501, "judge-not-built", _("The model judge is not built yet"), _("Use the judge “features”."))
-    raise Problem(400, "unknown-judge", _("There is no judge %r") % name[:40], _("Choose features."))
+def measure(prompts: Sequence[str], texts_a: Sequence[str], texts_b: Sequence[str]) -> Judgement:
+    """Return the judgement of measured features: counts in the texts. No model is asked, and no principle says more than what
+    was counted."""
+    counted = differences(prompts, texts_a, texts_b)
+    none = np.zeros(counted.shape, dtype=bool)
+    candidates = [Candidate(f.name, f.more, f.less) for f in FEATURES]
+    return Judgement(candidates, counted, none, none, Cells(counted.size, counted.size, 0, 0))

@@ -28,6 +28,15 @@ class Extraction(models.Model):
     inputs_sha256 = models.CharField(max_length=64, unique=True)
     body = models.TextField(help_text="Canonical JSON of the result")
     sha256 = models.CharField(max_length=64)
+    cells = models.JSONField(default=dict, help_text="How many cells were asked, answered, cached and missing")
+    calls = models.JSONField(default=dict, help_text="Requests, retries, tokens and cost of what was asked")
+    repairs = models.ForeignKey(
+        "self",
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="The degraded run whose missing cells it asked",
+    )
     evidence_count = models.PositiveIntegerField(default=0, help_text="Rows of evidence there were when it was made")
     created_at = models.DateTimeField(auto_now_add=True)
     created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
@@ -36,6 +45,17 @@ class Extraction(models.Model):
 
     class Meta:
         ordering = ["-created_at", "id"]
+
+
+class Cell(models.Model):
+    """What a model said once about one principle and one comparison. Kept under the SHA-256 of everything that shaped it, so
+    that no run pays for it twice. `answer` is in terms of the comparison's own sides: a, b, both or neither."""
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    scope_key = models.CharField(max_length=64, blank=True, db_index=True)
+    answer = models.CharField(max_length=7)
+    llm_call = models.ForeignKey("core.LLMCall", null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
 
 
 class PrincipleEvidence(models.Model):

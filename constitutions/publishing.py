@@ -8,7 +8,7 @@ from django.core.validators import validate_slug
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from constitutions.extraction import annotations_until, body_of
+from constitutions.extraction import body_of
 from constitutions.models import (
     Constitution,
     ConstitutionVersion,
@@ -16,6 +16,7 @@ from constitutions.models import (
     Extraction,
     PrincipleEvidence,
 )
+from constitutions.pairs import annotations_until
 from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.code_version import code_version
 from core.models import User

@@ -14,8 +14,9 @@ from django.views import View
 
 from constitutions.evidence import evidence_behind
 from constitutions.exports import FORMS
-from constitutions.extraction import answers_behind, body_of
+from constitutions.extraction import body_of
 from constitutions.models import Constitution, ConstitutionVersion, Extraction
+from constitutions.pairs import answers_behind
 from constitutions.publishing import diff, notice_withdrawals, publish, version_body
 from core.access import caller_of
 from core.jobs import request_job

@@ -29,6 +29,9 @@ def test_it_writes_principles_reconstruction_cells_calls_seed_and_hash(dataset: 
     assert {"ci", "q", "evidence"} <= set(principle)
     assert {"n", "accuracy", "ci", "baselines", "split"} <= set(told["reconstruction"])
     assert (told["seed"], told["verdict"]) == (3, "enough evidence")
+    cells, calls = told.pop("cells"), told.pop("calls")
+    assert cells["asked"] == cells["answered"] + cells["cached"] + cells["missing"]
+    assert calls["requests"] == 0
     sha256 = told.pop("sha256")
     assert sha256 == sha256_of(told)
 

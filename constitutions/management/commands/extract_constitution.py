@@ -69,7 +69,11 @@ class Command(BaseCommand):
                 seed=options["seed"],
                 principles=options["principles"],
             )
-            body = body_of(extraction) | {"sha256": extraction.sha256}
+            body = body_of(extraction) | {
+                "cells": extraction.cells,
+                "calls": extraction.calls,
+                "sha256": extraction.sha256,
+            }
             if options["publish"]:
                 version = publish(extraction, slug=options["publish"])
                 print(f"published as version {version.number}, SHA-256 {version.sha256}", file=sys.stderr)
