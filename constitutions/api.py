@@ -15,10 +15,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from constitutions.estimating import estimate
 from constitutions.evidence import evidence_behind
 from constitutions.exports import FORMS, export
-from constitutions.extraction import check_judge, must_be_there
-from constitutions.models import Constitution, ConstitutionVersion
+from constitutions.extraction import must_be_there, same_again
+from constitutions.models import Constitution, ConstitutionVersion, Extraction
+from constitutions.options import options_among
 from constitutions.publishing import diff, notice_withdrawals, version_body
 from constitutions.serializers import ConstitutionSerializer, ExtractSerializer, VersionSerializer
 from core.access import HasScope, IsFacilitator, caller_of
@@ -59,7 +61,6 @@ class ConstitutionListView(generics.ListAPIView[Constitution]):
         serializer = ExtractSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         wanted = dict(serializer.validated_data)
-        check_judge(wanted["judge"])
         caller = caller_of(request)
         study = dataset = None
         if slug := wanted.pop("study", None):
@@ -68,7 +69,11 @@ class ConstitutionListView(generics.ListAPIView[Constitution]):
         if slug := wanted.pop("dataset", None):
             dataset = get_object_or_404(Dataset.objects.run_by(caller, change=True), slug=slug)
             wanted["dataset"] = str(dataset.id)
-        must_be_there(dataset, study, wanted.get("annotators", ()), wanted.get("group", ""))
+        if repair := wanted.get("repair"):
+            found = get_object_or_404(Extraction.objects.shown_to(caller), id=repair)
+            wanted |= same_again(found) | {"repair": str(repair)}
+            study, dataset = found.study, found.dataset
+        must_be_there(dataset, study, options_among(wanted))
         owner = study or dataset
         assert owner is not None
         assert caller.user is not None
@@ -76,6 +81,22 @@ class ConstitutionListView(generics.ListAPIView[Constitution]):
         return accepted(
             request_job("constitutions.extract", inputs, scope_key=owner.scope_key, user=caller.user), request
         )
+
+
+class EstimateView(APIView):
+    """POST what would be extracted, and read what it would ask a model and cost, by stage. Nothing is asked or stored."""
+
+    permission_classes = (IsFacilitator,)
+
+    @extend_schema(request=ExtractSerializer, responses={200: OpenApiTypes.OBJECT})
+    def post(self, request: Request) -> Response:
+        serializer = ExtractSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        wanted = dict(serializer.validated_data)
+        dataset = None
+        if slug := wanted.get("dataset"):
+            dataset = get_object_or_404(Dataset.objects.run_by(caller_of(request)), slug=slug)
+        return Response(estimate(dataset, **options_among(wanted)))
 
 
 class ConstitutionView(generics.RetrieveAPIView[Constitution]):

@@ -7,16 +7,22 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from constitutions.algorithms import scoring
+from constitutions.algorithms.scoring import ends, number
 from constitutions.algorithms.selection import SelectionRules, Test, Tested, orient, p_values, select
+from constitutions.by_group import Groups, for_each, told_counts
+from constitutions.executors import Read
 from constitutions.from_graph import GraphPrinciple
 from constitutions.judges import Judgement
+from constitutions.model_judge import Judged
+from constitutions.options import Options
 from constitutions.pairs import Pairs
-from elicitation.models import Dataset, Study
+from elicitation.models import Comparison, Dataset, Study
 from graphs.models import GraphSnapshot
 
 FORMAT = "folkmoot-extraction/2"
 ENOUGH = "enough evidence"
 NOT_ENOUGH = "not enough evidence"
+UNUSABLE = "the model answers by place: its votes say nothing"
 
 
 class Stance(NamedTuple):
@@ -26,41 +32,114 @@ class Stance(NamedTuple):
     votes: np.ndarray
 
 
-def body_and_stances(
+class Chosen(NamedTuple):
+    """What was chosen on the training part: every candidate tested, and `votes` oriented by people's answers."""
+
+    tested: list[Tested]
+    votes: np.ndarray
+    test: Test
+
+    @property
+    def kept(self) -> list[Tested]:
+        return [t for t in self.tested if not t.reason]
+
+
+class Readings(NamedTuple):
+    """What a model decides of some held-out comparisons, by their places: by the constitution, and without any."""
+
+    places: np.ndarray
+    constitution: Read
+    nothing: Read
+
+
+class Material(NamedTuple):
+    """Everything from comparisons that an extraction tells of. `rows` are the pairs' comparisons, then those that only a group
+    decides; the judgement, `measured` (the differences of measured features) and the clusters are of them, in that order. `split`
+    is of the pairs, `whole_split` of all rows."""
+
+    pairs: Pairs
+    rows: list[Comparison]
+    clusters: list[str]
+    split: scoring.Split
+    whole_split: scoring.Split
+    judgement: Judgement
+    measured: np.ndarray
+    judged: Judged | None
+    groups: Groups | None
+    rng: np.random.Generator
+
+    @property
+    def raters(self) -> list[int]:
+        return self.pairs.raters
+
+    def choose(self, options: Options) -> Chosen:
+        """Choose principles on the training part."""
+        train = self.split.train
+        votes = orient(self.judgement.differences[: len(self.pairs.rows)], self.pairs.answers)
+        raters = [self.raters[i] for i in train] if self.raters else []
+        p, test = p_values(votes[train], raters, self.rng)
+        judgement = self.judgement
+        rules = rules_of(options)
+        return Chosen(
+            select(votes[train], p, rules, both=judgement.both[train], missing=judgement.missing[train]), votes, test
+        )
+
+    def clusters_at(self, places: np.ndarray) -> list[str]:
+        return [self.clusters[i] for i in places]
+
+    def raters_at(self, places: np.ndarray) -> list[int]:
+        return [self.raters[i] for i in places] if self.raters else []
+
+    def share(self, hits: np.ndarray, places: np.ndarray) -> scoring.Share:
+        return scoring.share_by_cluster(hits, self.clusters_at(places), self.rng, self.raters_at(places))
+
+
+def rules_of(options: Options) -> SelectionRules:
+    return SelectionRules(most=options.principles)
+
+
+def write_body(
     dataset: Dataset | None,
     study: Study | None,
     snapshot: GraphSnapshot | None,
-    pairs: Pairs,
-    judgement: Judgement,
-    split: scoring.Split | None,
+    counts: dict[str, int],
+    material: Material | None,
+    chosen: Chosen | None,
+    readings: Readings | None,
     from_graph: list[GraphPrinciple],
-    parameters: dict[str, Any],
-    seed: int,
-    rng: np.random.Generator,
+    options: Options,
 ) -> tuple[dict[str, Any], list[Stance]]:
-    told: list[dict[str, Any]] = [{"id": n, **p.told} for n, p in enumerate(from_graph, 1)]
+    """Return the body, and how its principles speak on the comparisons, for the evidence beside it."""
+    told: list[dict[str, Any]] = [{"id": n, "direction": "encouraged", **p.told} for n, p in enumerate(from_graph, 1)]
     dropped: list[dict[str, Any]] = []
     reconstruction: dict[str, Any] | None = None
-    test = Test("none", 0)
     stances: list[Stance] = []
+    model: dict[str, Any] = {}
+    by_group: dict[str, Any] = {}
     verdict = ENOUGH if told else NOT_ENOUGH
-    if split is not None:
-        clusters = pairs.clusters
-        votes = orient(judgement.differences, pairs.answers)
-        raters = [pairs.raters[i] for i in split.train] if pairs.raters else []
-        p, test = p_values(votes[split.train], raters, rng)
-        tested = select(votes[split.train], p, SelectionRules(most=parameters["principles"]))
-        kept = [t for t in tested if not t.reason]
-        for t in kept:
-            number = len(told) + 1
-            oriented = votes[:, t.candidate] * t.sign
-            told.append(_principle(number, judgement, t, oriented, split, clusters, rng))
-            stances.append(Stance(number, oriented))
-        dropped = [_dropped(judgement, t, kept, len(split.train)) for t in tested if t.reason]
-        decided_by = [stance.principle for stance in stances]
-        reconstruction = _reconstruction(pairs, judgement, kept, split, clusters, rng)
-        reconstruction |= {"split": pairs.split, "principles": decided_by}
-        verdict = ENOUGH if kept or from_graph else NOT_ENOUGH
+    if material is not None and chosen is not None:
+        for t in chosen.kept:
+            stance = Stance(len(told) + 1, chosen.votes[:, t.candidate] * t.sign)
+            told.append(_principle(stance, t, material))
+            stances.append(stance)
+        dropped = [_dropped(t, chosen.kept, material) for t in chosen.tested if t.reason]
+        reconstruction = _reconstruction(chosen, readings, material)
+        reconstruction |= {"split": material.pairs.split, "principles": [stance.principle for stance in stances]}
+        verdict = ENOUGH if chosen.kept or from_graph else NOT_ENOUGH
+        if material.judged is not None:
+            model = _model(material.judged)
+            verdict = UNUSABLE if material.judged.answers_by_place and chosen.kept else verdict
+        if material.groups is not None:
+            by_group = for_each(
+                material.groups,
+                material.rows,
+                material.clusters,
+                material.judgement,
+                material.whole_split,
+                [t.candidate for t in chosen.kept],
+                rules_of(options),
+                material.rng,
+            )
     body = {
         "format": FORMAT,
         "dataset": dataset.slug if dataset else None,
@@ -69,23 +148,30 @@ def body_and_stances(
             (study and study.is_simulated) or (dataset and dataset.study and dataset.study.is_simulated)
         ),
         "graph_sha256": snapshot.sha256 if snapshot else None,
-        "parameters": parameters,
-        "seed": seed,
+        "parameters": options.stored(),
+        "seed": options.seed,
         "verdict": verdict,
-        "labels": _labels(bool(pairs.rows), snapshot if from_graph else None, parameters["judge"]),
-        "comparisons": pairs.counts,
-        "test": test._asdict(),
+        "labels": _labels(material, counts, snapshot if from_graph else None, options),
+        "comparisons": counts,
+        "test": (chosen.test if chosen else Test("none", 0))._asdict(),
         "principles": told,
         "dropped": dropped,
         "reconstruction": reconstruction,
+        **model,
+        **by_group,
     }
     return body, stances
 
 
-def _labels(has_pairs: bool, snapshot: GraphSnapshot | None, judge: str) -> list[str]:
+def _labels(
+    material: Material | None, counts: dict[str, int], snapshot: GraphSnapshot | None, options: Options
+) -> list[str]:
     told = []
-    if has_pairs and judge == "features":
-        told.append("Measured text features, no language model: each principle says what was counted and no more.")
+    if material is not None:
+        if material.judged is None:
+            told.append("Measured text features, no language model: each principle says what was counted and no more.")
+        else:
+            told += _labels_of_model(material.judged, counts)
         told.append("Describes these comparisons, not people's minds.")
     if snapshot is not None:
         told.append("From the winning values of a published moral graph, in the words of the people who hold them.")
@@ -94,122 +180,195 @@ def _labels(has_pairs: bool, snapshot: GraphSnapshot | None, judge: str) -> list
     return told
 
 
-def _principle(
-    number: int,
-    judgement: Judgement,
-    tested: Tested,
-    votes: np.ndarray,
-    split: scoring.Split,
-    clusters: Sequence[str],
-    rng: np.random.Generator,
-) -> dict[str, Any]:
-    candidate = judgement.candidates[tested.candidate]
-    chosen, held = (_share(votes, part, clusters, rng) for part in split)
-    total = len(split.train)
+def _labels_of_model(judged: Judged, counts: dict[str, int]) -> list[str]:
+    told = ["Proposed and put to the vote by a language model; tested on people's answers, which no model gave."]
+    if judged.is_degraded:
+        cells = judged.judgement.cells
+        told.append(
+            f"Degraded: {cells.missing} of {cells.asked} votes stayed without an answer. A repair asks only those."
+        )
+    if judged.proposals["missing"]:
+        missing, calls = judged.proposals["missing"], judged.proposals["calls"]
+        told.append(f"{missing} of {calls} calls for proposals stayed without an answer.")
+    if judged.answers_by_place and (share := judged.first_share):
+        told.append(f"The model answers by place: {share[0]:.0%} of its votes for one text name the one shown first.")
+    if judged.one_sided:
+        told.append(
+            f"In {judged.one_sided} comparisons nearly all principles were said to speak for one and the same text."
+        )
+    if counts.get("speak_to_a_judge"):
+        told.append(f"{counts['speak_to_a_judge']} comparisons speak to whoever judges them; they were set apart.")
+    if counts.get("cut"):
+        told.append(
+            f"{counts['cut']} comparisons have a very long text, of which the model saw the beginning and the end."
+        )
+    return told
+
+
+def _model(judged: Judged) -> dict[str, Any]:
+    share = judged.first_share
     return {
-        "id": number,
-        "text": _wording(judgement, tested),
+        "degraded": judged.is_degraded,
+        "position": {
+            "first_named": judged.first_named,
+            "second_named": judged.second_named,
+            "first_share": share[0] if share else None,
+            "ci": share[1] if share else None,
+            "answers_by_place": judged.answers_by_place,
+            "one_sided_comparisons": judged.one_sided,
+        },
+        "proposals": judged.proposals,
+        "missing_votes": judged.judgement.cells.missing,
+    }
+
+
+def _principle(stance: Stance, tested: Tested, material: Material) -> dict[str, Any]:
+    candidate = material.judgement.candidates[tested.candidate]
+    train, held_out = material.split
+    chosen, held = _accuracy(stance.votes, train, material), _accuracy(stance.votes, held_out, material)
+    answered = train[~material.judgement.missing[train, tested.candidate]]
+    strength = scoring.strength_by_cluster(
+        stance.votes[answered], material.clusters_at(answered), material.rng, material.raters_at(answered)
+    )
+    return {
+        "id": stance.principle,
+        "text": candidate.wording(tested.sign),
         "source": candidate.source,
         "name": candidate.name if tested.sign > 0 else f"less {candidate.name}",
         "direction": candidate.direction(tested.sign),
-        "for": tested.votes_for,
-        "against": tested.votes_against,
-        "irrelevant": tested.irrelevant,
-        "missing": 0,
-        "relevance": (tested.votes_for + tested.votes_against) / total,
-        "accuracy": tested.votes_for / max(1, tested.votes_for + tested.votes_against),
-        "strength": (tested.votes_for - tested.votes_against) / total,
+        **told_counts(tested),
         "p": tested.p,
         "q": tested.q,
-        "ci": _ends(chosen),
-        "held_out": {"n": held.n, "accuracy": _number(held.value), "ci": _ends(held)},
-        "evidence": {"comparisons": int((votes != 0).sum())},
+        "ci": ends(chosen),
+        "strength_ci": ends(strength),
+        "held_out": {"n": held.n, "accuracy": number(held.value), "ci": ends(held)},
+        "evidence": {"comparisons": int((stance.votes != 0).sum())},
+        **_of_model(tested.candidate, material),
     }
 
 
-def _share(votes: np.ndarray, part: np.ndarray, clusters: Sequence[str], rng: np.random.Generator) -> scoring.Share:
+def _of_model(place: int, material: Material) -> dict[str, Any]:
+    """Return what is told of a principle that a model proposed or was asked about."""
+    if material.judged is None:
+        return {}
+    candidate, position = material.judgement.candidates[place], material.judged.positions[place]
+    return {
+        "merged": list(candidate.merged),
+        "stable": candidate.stable,
+        "round": candidate.round,
+        "position": {**position._asdict(), "unreliable": position.is_unreliable},
+    }
+
+
+def _accuracy(votes: np.ndarray, part: np.ndarray, material: Material) -> scoring.Share:
     """Return how often a principle speaks for the preferred text, where it speaks, among the comparisons of a part."""
     spoke = part[votes[part] != 0]
-    return scoring.share_by_cluster((votes[spoke] > 0).astype(float), [clusters[i] for i in spoke], rng)
+    return material.share((votes[spoke] > 0).astype(float), spoke)
 
 
-def _dropped(judgement: Judgement, tested: Tested, kept: Sequence[Tested], total: int) -> dict[str, Any]:
+def _dropped(tested: Tested, kept: Sequence[Tested], material: Material) -> dict[str, Any]:
+    def wording(t: Tested) -> str:
+        return material.judgement.candidates[t.candidate].wording(t.sign)
+
     reason = tested.reason
     for other in kept:
         if other.candidate == tested.twin:
-            reason = f"says much the same as “{_wording(judgement, other)}”"
+            reason = f"says much the same as “{wording(other)}”"
     return {
-        "text": _wording(judgement, tested),
-        "for": tested.votes_for,
-        "against": tested.votes_against,
-        "irrelevant": tested.irrelevant,
-        "strength": (tested.votes_for - tested.votes_against) / max(1, total),
+        "text": wording(tested),
+        "source": material.judgement.candidates[tested.candidate].source,
+        **told_counts(tested),
         "q": tested.q,
         "reason": reason,
+        **_of_model(tested.candidate, material),
     }
 
 
-def _wording(judgement: Judgement, tested: Tested) -> str:
-    return judgement.candidates[tested.candidate].wording(tested.sign)
-
-
-def _reconstruction(
-    pairs: Pairs,
-    judgement: Judgement,
-    kept: Sequence[Tested],
-    split: scoring.Split,
-    clusters: Sequence[str],
-    rng: np.random.Generator,
-) -> dict[str, Any]:
+def _reconstruction(chosen: Chosen, readings: Readings | None, material: Material) -> dict[str, Any]:
     """Return how well the kept principles decide the held-out comparisons, beside what any constitution must beat."""
-    train, test = split
-    answers = [pairs.answers[i] for i in train]
-    held = [pairs.answers[i] for i in test]
-    prompts = [clusters[i] for i in test]
-    counted = judgement.differences
-    texts_a, texts_b = [c.text_a for c in pairs.rows], [c.text_b for c in pairs.rows]
-    weights = [(t.votes_for - t.votes_against) / max(1, len(train)) for t in kept]
+    train, test = material.split
+    rows, answers = material.pairs.rows, [material.pairs.answers[i] for i in train]
+    held = [material.pairs.answers[i] for i in test]
+    measured, kept = material.measured, chosen.kept
     decisions = {
         "constitution": scoring.weighted_votes(
-            counted[test], [t.candidate for t in kept], [t.sign for t in kept], weights
+            material.judgement.differences[test],
+            [t.candidate for t in kept],
+            [t.sign for t in kept],
+            [t.strength for t in kept],
         ),
         "random": np.zeros(len(test)),  # a coin is right half of the time: thrown once it would only add its own luck
-        "longest": np.array([float(len(texts_a[i]) - len(texts_b[i])) for i in test]),
-        "all_features": scoring.logistic_decisions(counted[train], answers, counted[test]),
+        "longest": np.array([float(len(rows[i].text_a) - len(rows[i].text_b)) for i in test]),
+        "all_features": scoring.logistic_decisions(measured[train], answers, measured[test]),
         "all_features_and_words": scoring.tfidf_decisions(
-            (counted[train], [texts_a[i] for i in train], [texts_b[i] for i in train]),
+            (measured[train], [rows[i].text_a for i in train], [rows[i].text_b for i in train]),
             answers,
-            (counted[test], [texts_a[i] for i in test], [texts_b[i] for i in test]),
+            (measured[test], [rows[i].text_a for i in test], [rows[i].text_b for i in test]),
         ),
     }
     hits = {name: scoring.hits(decided, held) for name, decided in decisions.items()}
-    shares = {name: scoring.share_by_cluster(hit, prompts, rng) for name, hit in hits.items()}
-    beats = {}
-    for name in ("random", "longest"):
-        difference = scoring.difference_by_cluster(hits["constitution"], hits[name], prompts, rng)
-        beats[name] = {
-            "difference": _number(difference.value),
-            "ci": _ends(difference),
-            # To decide nothing counts ½ each time, which is more than "longest" has where people like it short.
-            "beats": bool(kept) and difference.low is not None and difference.low > 0,
-        }
+    shares = {name: material.share(hit, test) for name, hit in hits.items()}
     ours = shares.pop("constitution")
-    return {
+    told = {
         "n": len(test),
-        "prompts": len(set(prompts)),
+        "prompts": len({material.clusters[i] for i in test}),
         "trained_on": len(train),
-        "accuracy": _number(ours.value),
-        "ci": _ends(ours),
+        "accuracy": number(ours.value),
+        "ci": ends(ours),
         "undecided": int((decisions["constitution"] == 0).sum()),
-        "baselines": {name: {"accuracy": _number(s.value), "ci": _ends(s)} for name, s in shares.items()},
-        "against": beats,
+        "baselines": {name: {"accuracy": number(s.value), "ci": ends(s)} for name, s in shares.items()},
+        # To decide nothing counts ½ each time, which is more than "longest" has where people like it short.
+        "against": {
+            name: _against(hits["constitution"], hits[name], test, material, may_beat=bool(kept))
+            for name in ("random", "longest")
+        },
         "executor": "weighted votes of the principles",
     }
+    return told | _read(hits, decisions, readings, material)
 
 
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
+def _against(
+    ours: np.ndarray, theirs: np.ndarray, places: np.ndarray, material: Material, *, may_beat: bool = True
+) -> dict[str, Any]:
+    """Return the paired difference of two judges. One beats the other only if its interval excludes 0."""
+    difference = scoring.difference_by_cluster(
+        ours, theirs, material.clusters_at(places), material.rng, material.raters_at(places)
+    )
+    beats = may_beat and difference.low is not None and difference.low > 0
+    return {"difference": number(difference.value), "ci": ends(difference), "beats": beats}
 
 
-def _ends(share: scoring.Share) -> list[float] | None:
-    return None if share.low is None or share.high is None else [share.low, share.high]
+def _read(
+    hits: dict[str, np.ndarray], decisions: dict[str, np.ndarray], readings: Readings | None, material: Material
+) -> dict[str, Any]:
+    """Return how well a model decides that reads the constitution, and without one, on the comparisons that it was asked about
+    and answered; and how far the two executors agree."""
+    if readings is None:
+        return {}
+    has = ~readings.constitution.missing & ~readings.nothing.missing
+    places = readings.places[has]
+    within = np.searchsorted(material.split.test, places)
+    answers = [material.pairs.answers[i] for i in places]
+    read = scoring.hits(readings.constitution.decisions[has], answers)
+    nothing = scoring.hits(readings.nothing.decisions[has], answers)
+    voted = hits["constitution"][within]
+
+    def told(hit: np.ndarray) -> dict[str, Any]:
+        share = material.share(hit, places)
+        return {"n": share.n, "accuracy": number(share.value), "ci": ends(share)}
+
+    return {
+        "reader": {
+            **told(read),
+            "asked": len(has),
+            "weighted_votes": told(voted),
+            "no_constitution": told(nothing),
+            "longest": told(hits["longest"][within]),
+            "against": {
+                "weighted_votes": _against(read, voted, places, material),
+                "no_constitution": _against(read, nothing, places, material),
+                "longest": _against(read, hits["longest"][within], places, material),
+            },
+            "agreement": scoring.agreement(readings.constitution.decisions[has], decisions["constitution"][within]),
+        }
+    }

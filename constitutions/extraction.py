@@ -5,7 +5,8 @@ seed give the same bytes. "Not enough evidence" is an answer.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -14,66 +15,87 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from constitutions.algorithms import scoring
-from constitutions.algorithms.features import FEATURES
-from constitutions.body import FORMAT, Stance, body_and_stances
+from constitutions.body import FORMAT, Chosen, Material, Readings, Stance, rules_of, write_body
+from constitutions.by_group import Groups, groups_behind
+from constitutions.executors import PROMPT as READER
+from constitutions.executors import read_decisions
 from constitutions.from_graph import GraphPrinciple, principles_of
-from constitutions.judges import Judgement, measure
+from constitutions.judges import Cells, measure
+from constitutions.material import is_cut, prompt_named, speaks_to_a_judge
+from constitutions.model_judge import ModelJudge
 from constitutions.models import Extraction, PrincipleEvidence
-from constitutions.pairs import Pairs, counts_of, group_annotators, read_pairs
+from constitutions.options import Options, check_cap, check_model, read_options
+from constitutions.pairs import Pairs, clusters_of, counts_of, group_annotators, read_pairs
+from constitutions.proposing import PROMPT as PROPOSER
+from constitutions.spending import PREFIX, counted, no_calls
+from constitutions.voting import PROMPT as VOTER
 from core.canonical import canonical_bytes, sha256_of, unchanged
+from core.ledger import llm_for
 from core.models import User
-from core.problems import Problem
-from core.seeds import check_seed
-from elicitation.models import Dataset, Study
+from elicitation.models import Comparison, Dataset, Study
 from graphs.models import GraphSnapshot
+from llm_client import LLM
 
-JUDGES = ("features", "llm")
+MOST_READ = 80  # held-out comparisons that a reading model is scored on
 _OTHER = {"a": "b", "b": "a"}
+
+Progress = Callable[[int, int, str], None]
 
 
 def extract(
     *,
     dataset: Dataset | None = None,
     study: Study | None = None,
-    annotators: Sequence[str] = (),
-    group: str = "",
-    judge: str = "features",
-    test_fraction: float = 0.5,
-    seed: int = 0,
-    principles: int = 5,
     user: User | None = None,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Progress | None = None,
+    llm: LLM | None = None,
+    cap: Decimal | None = None,
+    repair: Extraction | None = None,
+    **options: Any,
 ) -> Extraction:
     """Return the extraction for these inputs: the one there is, or a new one.
 
-    `dataset` gives principles from comparisons, `study` those of its newest published graph; both may be given. Raises
-    ValidationError that names the option, LookupError for an unknown annotator, Problem for a judge that is not there.
+    `dataset` gives principles from comparisons, `study` those of its newest published graph; both may be given. The options are
+    those of `read_options`. `llm` is the model that judges, by default the configured one, and `cap` the most that this run may
+    cost. `repair` is a degraded extraction of the same inputs: what stayed without an answer is asked again.
+
+    Raises ValidationError that names the option, LookupError for an unknown annotator, Problem for a judge or a model that is not
+    there, LLMBudgetReached at the cap or the budget, and LLMUnavailable where the model cannot be reached: what was answered
+    until then is kept, and asking again asks only the rest.
     """
+    chosen = read_options(**options)
+    check_cap(cap)
+    if dataset is None and study is None:
+        raise ValidationError({"dataset": _("Name a dataset, a study with a published graph, or both.")})
     tell = progress or (lambda done, total, note: None)
-    _check(dataset, study, test_fraction, seed, principles)
-    parameters: dict[str, Any] = {
-        "annotators": list(annotators),
-        "group": group,
-        "judge": judge,
-        "test_fraction": test_fraction,
-        "principles": principles,
-    }
     tell(0, 4, _("Reading"))
     snapshot = _published_graph(study) if study is not None else None
-    pairs = read_pairs(dataset, annotators, group) if dataset is not None else Pairs([], [], [], counts_of([], {}, 0))
-    check_judge(judge)
-    inputs_sha256 = sha256_of(_inputs(dataset, study, snapshot, pairs, parameters, seed))
+    pairs = read_pairs(dataset, chosen.annotators, chosen.group, left_out(chosen)) if dataset is not None else None
+    groups = groups_behind(dataset, chosen.by) if dataset is not None and chosen.by else None
+    asked = _model(llm, dataset) if chosen.asks_a_model and pairs is not None else None
+    counts = _counts(pairs, chosen)
+    inputs_sha256 = sha256_of(_inputs(dataset, study, snapshot, pairs, counts, groups, chosen, asked, repair))
     if found := Extraction.objects.filter(inputs_sha256=inputs_sha256).first():
         return found
-    tell(1, 4, _("Judging"))
-    rng = np.random.default_rng(seed)
-    split = scoring.split_by_prompt(pairs.clusters, test_fraction, rng) if pairs.rows else None
-    judgement = _judge(pairs)
-    tell(2, 4, _("Choosing and scoring"))
+    material = readings = None
+    found_principles: Chosen | None = None
+    calls, cells = no_calls(), Cells(0, 0, 0, 0)
+    if pairs is not None and dataset is not None:
+        asked, ledger = counted(asked, cap) if asked is not None else (None, None)
+        spent = (lambda: ledger.cost) if ledger else None
+        told = _Told(tell, spent)
+        material = _judge(dataset, pairs, groups, chosen, asked, told)
+        told("choose", 0, 1)
+        found_principles = material.choose(chosen)
+        if asked is not None and chosen.reader and found_principles.kept:
+            readings = _read(material, found_principles, chosen, asked, told)
+        calls, cells = (ledger.told() if ledger else calls), material.judgement.cells
     from_graph = principles_of(snapshot) if snapshot is not None else []
-    body, stances = body_and_stances(
-        dataset, study, snapshot, pairs, judgement, split, from_graph, parameters, seed, rng
+    body, stances = write_body(
+        dataset, study, snapshot, counts, material, found_principles, readings, from_graph, chosen
     )
+    if asked is not None:
+        body["judge"] = _told_of(asked)
     tell(3, 4, _("Storing"))
     try:
         with transaction.atomic():
@@ -81,13 +103,14 @@ def extract(
                 dataset=dataset,
                 study=study,
                 graph_sha256=snapshot.sha256 if snapshot else "",
-                parameters=parameters,
-                seed=seed,
+                parameters=body["parameters"],
+                seed=chosen.seed,
                 inputs_sha256=inputs_sha256,
                 body=canonical_bytes(body).decode(),
                 sha256=sha256_of(body),
-                cells=judgement.cells._asdict(),
-                calls=_no_calls(),
+                cells=cells._asdict(),
+                calls=calls,
+                repairs=repair,
                 created_by=user,
             )
             extraction.evidence_count = _store_evidence(extraction, stances, pairs, from_graph)
@@ -97,67 +120,143 @@ def extract(
         return Extraction.objects.get(inputs_sha256=inputs_sha256)
 
 
+class _Told:
+    """Tells how far a run is: the stage, its part that is done, and what was spent so far."""
+
+    NAMES = {
+        "measure": _("Counting in the texts"),
+        "propose": _("Proposing principles"),
+        "vote": _("Voting"),
+        "repeat": _("Asking again where it is in doubt"),
+        "read": _("Letting a model read the constitution"),
+        "choose": _("Choosing and scoring"),
+    }
+
+    def __init__(self, tell: Progress, spent: Callable[[], Decimal] | None) -> None:
+        self.tell, self.spent = tell, spent
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        name = self.NAMES.get(stage.rpartition(": ")[2], stage)
+        note = f"{name}: {done} of {total}" if total > 1 else str(name)
+        if self.spent is not None and (spent := self.spent()):
+            note += _("; %s spent so far") % f"{spent:.2f}"
+        self.tell(done, max(1, total), note)
+
+
+def left_out(options: Options) -> Callable[[Comparison], bool]:
+    """Return which comparisons are set apart: those that speak to a judge, where a model judges."""
+    return speaks_to_a_judge if options.asks_a_model else lambda row: False
+
+
+def _model(llm: LLM | None, dataset: Dataset | None) -> LLM:
+    if llm is None:
+        check_model()
+        llm = llm_for(dataset, patience=None)
+    assert llm is not None
+    return llm
+
+
+def _counts(pairs: Pairs | None, options: Options) -> dict[str, int]:
+    if pairs is None:
+        return counts_of([], {}, 0)
+    return pairs.counts | ({"cut": sum(map(is_cut, pairs.rows))} if options.asks_a_model else {})
+
+
+def _judge(
+    dataset: Dataset, pairs: Pairs, groups: Groups | None, options: Options, llm: LLM | None, tell: _Told
+) -> Material:
+    """Let the chosen judge vote on the pairs, and on what only a group decides."""
+    others = _others(dataset, pairs, groups, options)
+    rows = pairs.rows + others
+    clusters = clusters_of(rows)
+    rng = np.random.default_rng(options.seed)
+    both = scoring.split_by_prompt(clusters, options.test_fraction, rng)
+    own = scoring.Split(*(part[part < len(pairs.rows)] for part in both))
+    if not all(map(len, own)):
+        raise ValidationError({"dataset": _("All decided comparisons are of one prompt, so none could be held out.")})
+    tell("measure", 0, 1)
+    measured = measure([row.prompt or "" for row in rows], [row.text_a for row in rows], [row.text_b for row in rows])
+    judged = None
+    if llm is not None:
+        judge = ModelJudge(
+            pairs, others, clusters, own, seed=options.seed, llm=llm, scope_key=dataset.scope_key, tell=tell
+        )
+        judged = judge.judge(fixed=options.fixed, rounds=options.rounds, rules=rules_of(options))
+    judgement = judged.judgement if judged else measured
+    split = own if groups is None else both
+    return Material(pairs, rows, clusters, own, split, judgement, measured.differences, judged, groups, rng)
+
+
+def _others(dataset: Dataset, pairs: Pairs, groups: Groups | None, options: Options) -> list[Comparison]:
+    """Return the comparisons that a group decides and everyone together does not."""
+    if groups is None:
+        return []
+    decided = {number for group in groups.shown for number in group.answers} - {row.number for row in pairs.rows}
+    is_apart = left_out(options)
+    return [row for row in dataset.comparisons.order_by("number") if row.number in decided and not is_apart(row)]
+
+
+def _read(material: Material, chosen: Chosen, options: Options, llm: LLM, tell: _Told) -> Readings:
+    """Let a model decide a sample of the held-out comparisons, by the constitution and without one."""
+    rng = np.random.default_rng([options.seed, 2])
+    places = np.sort(rng.permutation(material.split.test)[:MOST_READ])
+    swapped = rng.permutation(len(places)) < len(places) // 2
+    rows = [material.pairs.rows[i] for i in places]
+    principles = [material.judgement.candidates[t.candidate].wording(t.sign) for t in chosen.kept]
+    by_constitution, by_itself = (
+        read_decisions(
+            said,
+            rows,
+            swapped=swapped,
+            purpose=f"{PREFIX}read",
+            llm=llm,
+            progress=lambda done, total: tell("read", done, total),
+        )
+        for said in (principles, [])
+    )
+    return Readings(places, by_constitution, by_itself)
+
+
+def _told_of(llm: LLM) -> dict[str, Any]:
+    """Return which model judged, and by which prompts."""
+    return {
+        "provider": llm.settings.provider,
+        "model": llm.settings.model,
+        "prompts": {name: prompt_named(name).sha256 for name in (PROPOSER, VOTER, READER)},
+    }
+
+
 def body_of(extraction: Extraction) -> dict[str, Any]:
     """Return an extraction's body as it was hashed."""
     body: dict[str, Any] = json.loads(unchanged(extraction.body, extraction.sha256))
     return body
 
 
-def estimate(
-    dataset: Dataset | None, *, annotators: Sequence[str] = (), group: str = "", judge: str = "features"
-) -> dict[str, Any]:
-    """Return what an extraction would ask and cost, before it is run. Measured features ask no model, and no more does a
-    graph. Raises as `extract`."""
-    check_judge(judge)
-    decided = len(read_pairs(dataset, annotators, group).rows) if dataset is not None else 0
-    return {
-        "comparisons": decided,
-        "candidates": len(FEATURES),
-        "cells": decided * len(FEATURES),
-        "calls": _no_calls(),
-        "judge": judge,
-    }
+def same_again(extraction: Extraction) -> dict[str, Any]:
+    """Return the inputs of a job that makes the same extraction."""
+    told: dict[str, Any] = extraction.parameters | {"seed": extraction.seed}
+    told |= {"dataset": str(extraction.dataset_id)} if extraction.dataset_id else {}
+    return told | ({"study": str(extraction.study_id)} if extraction.study_id else {})
 
 
-def must_be_there(
-    dataset: Dataset | None, study: Study | None, annotators: Sequence[str] = (), group: str = ""
-) -> None:
-    """Raise ValidationError that names what an extraction would lack: a published graph, an annotator, or a group that may
-    be shown. For whoever asks for one in the background, so that they hear of it at once."""
+def must_be_there(dataset: Dataset | None, study: Study | None, options: Mapping[str, Any]) -> None:
+    """Raise what `extract` would raise at once: ValidationError that names an option or what is not there, and Problem where
+    there is no model. For whoever asks for one in the background, so that they hear of it before."""
+    chosen = read_options(**options)
+    if chosen.asks_a_model:
+        check_model()
     if study is not None:
         _published_graph(study)
-    if dataset is not None and group:
-        group_annotators(dataset, group)
-    elif dataset is not None:
-        known = set(dataset.annotators.filter(source_id__in=annotators).values_list("source_id", flat=True))
-        if missing := [name for name in annotators if name not in known]:
+    if dataset is None:
+        return
+    if chosen.by:
+        groups_behind(dataset, chosen.by)
+    if chosen.group:
+        group_annotators(dataset, chosen.group)
+    else:
+        known = set(dataset.annotators.filter(source_id__in=chosen.annotators).values_list("source_id", flat=True))
+        if missing := [name for name in chosen.annotators if name not in known]:
             raise ValidationError({"annotators": _("There is no annotator %s.") % ", ".join(missing)})
-
-
-def check_judge(judge: str) -> None:
-    """Raise Problem for a judge that is not there."""
-    if judge == "llm":
-        raise Problem(501, "judge-not-built", _("The model judge is not built yet"), _("Use the judge “features”."))
-    if judge not in JUDGES:
-        raise Problem(400, "unknown-judge", _("There is no judge %r") % judge[:40], _("Choose features."))
-
-
-def _judge(pairs: Pairs) -> Judgement:
-    return measure(pairs.prompts, [c.text_a for c in pairs.rows], [c.text_b for c in pairs.rows])
-
-
-def _no_calls() -> dict[str, int]:
-    return {"requests": 0, "retries": 0, "tokens": 0, "cost": 0}
-
-
-def _check(dataset: Dataset | None, study: Study | None, test_fraction: float, seed: int, principles: int) -> None:
-    if dataset is None and study is None:
-        raise ValidationError({"dataset": _("Name a dataset, a study with a published graph, or both.")})
-    if not isinstance(test_fraction, float | int) or not 0.1 <= test_fraction <= 0.9:
-        raise ValidationError({"test_fraction": _("The held-out fraction lies between 0.1 and 0.9.")})
-    check_seed(seed)
-    if isinstance(principles, bool) or not isinstance(principles, int) or not 1 <= principles <= 50:
-        raise ValidationError({"principles": _("Ask for 1 to 50 principles.")})
 
 
 def _published_graph(study: Study) -> GraphSnapshot:
@@ -171,42 +270,51 @@ def _inputs(
     dataset: Dataset | None,
     study: Study | None,
     snapshot: GraphSnapshot | None,
-    pairs: Pairs,
-    parameters: dict[str, Any],
-    seed: int,
+    pairs: Pairs | None,
+    counts: dict[str, int],
+    groups: Groups | None,
+    options: Options,
+    llm: LLM | None,
+    repair: Extraction | None,
 ) -> dict[str, Any]:
+    """Return everything that shapes an extraction."""
+    rows = zip(pairs.rows, pairs.answers, strict=True) if pairs else ()
     return {
         "format": FORMAT,
         "dataset": str(dataset.id) if dataset else None,
         "study": str(study.id) if study else None,
         "graph": snapshot.sha256 if snapshot else None,
-        "pairs": [
-            [c.number, c.prompt, c.text_a, c.text_b, answer]
-            for c, answer in zip(pairs.rows, pairs.answers, strict=True)
-        ],
-        "raters": pairs.raters,
-        "counts": pairs.counts,
-        "parameters": parameters,
-        "seed": seed,
+        "pairs": [[c.number, c.prompt, c.context, c.text_a, c.text_b, answer] for c, answer in rows],
+        "raters": pairs.raters if pairs else [],
+        "counts": counts,
+        "parameters": options.stored(),
+        "seed": options.seed,
+        **({"groups": [[g.name, g.people, sorted(g.answers.items())] for g in groups.shown]} if groups else {}),
+        **({"judge": _told_of(llm)} if llm else {}),
+        **({"repairs": str(repair.id)} if repair else {}),
     }
 
 
 def _store_evidence(
-    extraction: Extraction, stances: Sequence[Stance], pairs: Pairs, from_graph: Sequence[GraphPrinciple]
+    extraction: Extraction, stances: Sequence[Stance], pairs: Pairs | None, from_graph: Sequence[GraphPrinciple]
 ) -> int:
     """Store what stands behind the principles, and return how many rows that is."""
-    rows = [
-        PrincipleEvidence(
-            extraction=extraction,
-            principle=stance.principle,
-            stance="for" if vote > 0 else "against",
-            side=answer if vote > 0 else _OTHER[answer],
-            comparison=comparison,
-        )
-        for stance in stances
-        for comparison, answer, vote in zip(pairs.rows, pairs.answers, stance.votes, strict=True)
-        if vote
-    ]
+    rows = (
+        [
+            PrincipleEvidence(
+                extraction=extraction,
+                principle=stance.principle,
+                stance="for" if vote > 0 else "against",
+                side=answer if vote > 0 else _OTHER[answer],
+                comparison=comparison,
+            )
+            for stance in stances
+            for comparison, answer, vote in zip(pairs.rows, pairs.answers, stance.votes, strict=True)
+            if vote
+        ]
+        if pairs
+        else []
+    )
     for number, principle in enumerate(from_graph, 1):
         rows.append(
             PrincipleEvidence(extraction=extraction, principle=number, stance="source", value_id=principle.value_id)

@@ -1,7 +1,7 @@
 """The comparisons that an extraction explains: those with a decided answer, whose answers they are, and which belong together."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -26,17 +26,6 @@ class Pairs(NamedTuple):
     counts: dict[str, int]
 
     @property
-    def prompts(self) -> list[str]:
-        return [row.prompt or "" for row in self.rows]
-
-    @property
-    def clusters(self) -> list[str]:
-        """What belongs together: comparisons of one prompt, and without prompts those of the same two texts."""
-        if len({row.prompt for row in self.rows}) > 1:
-            return [row.prompt or _texts(row) for row in self.rows]
-        return [_texts(row) for row in self.rows]
-
-    @property
     def split(self) -> str:
         prompts = {row.prompt or "" for row in self.rows}
         if len(prompts) > 1:
@@ -44,22 +33,38 @@ class Pairs(NamedTuple):
         return "by comparison: " + ("there are no prompts" if prompts == {""} else "there is only one prompt")
 
 
+def clusters_of(rows: Sequence[Comparison]) -> list[str]:
+    """Return what belongs together: comparisons of one prompt, and without prompts those of the same two texts."""
+    if len({row.prompt for row in rows}) > 1:
+        return [row.prompt or _texts(row) for row in rows]
+    return [_texts(row) for row in rows]
+
+
 def _texts(row: Comparison) -> str:
     return "\0".join(sorted((row.text_a, row.text_b)))
 
 
-def read_pairs(dataset: Dataset, annotators: Sequence[str], group: str) -> Pairs:
+def read_pairs(
+    dataset: Dataset,
+    annotators: Sequence[str],
+    group: str,
+    left_out: Callable[[Comparison], bool] = lambda row: False,
+) -> Pairs:
+    """Return the dataset's decided comparisons, without those that are `left_out`, which are counted. Raises ValidationError for
+    too few, LookupError for an unknown annotator."""
     given = answers_given(dataset, annotators_behind(dataset, annotators, group))
     answers = majority_of(given)
     rows = list(dataset.comparisons.order_by("number"))
     annotations = annotations_until(dataset)
-    decided = [row for row in rows if answers.get(row.number) in ("a", "b")]
+    set_apart = {row.number for row in rows if left_out(row)}
+    decided = [row for row in rows if answers.get(row.number) in ("a", "b") and row.number not in set_apart]
     raters = [name for row in decided for name in {a.annotator for a in given[row.number]}]
     found = Pairs(
         decided,
         [answers[row.number] for row in decided],
-        _numbered(raters) if len(raters) == len(decided) else [],
-        counts_of(rows, {row.number: answers.get(row.number, "") for row in rows if row.number in given}, annotations),
+        numbered(raters) if len(raters) == len(decided) else [],
+        counts_of(rows, {row.number: answers.get(row.number, "") for row in rows if row.number in given}, annotations)
+        | ({"speak_to_a_judge": len(set_apart)} if set_apart else {}),
     )
     if len(decided) < FEWEST_COMPARISONS:
         told = _(
@@ -116,7 +121,7 @@ def group_annotators(dataset: Dataset, group: str) -> list[str]:
     return list(dataset.annotators.filter(participant__in=inside).values_list("source_id", flat=True))
 
 
-def _numbered(names: Sequence[str]) -> list[int]:
+def numbered(names: Sequence[str]) -> list[int]:
     """Return each name's place of first occurrence: who answered together, not who it was."""
     places: dict[str, int] = {}
     return [places.setdefault(name, len(places)) for name in names]

@@ -4,6 +4,7 @@ from rest_framework import serializers
 from rest_framework.reverse import reverse
 
 from constitutions.models import Constitution, ConstitutionVersion
+from constitutions.options import JUDGES, MOST_FIXED, MOST_FIXED_TEXT, MOST_PRINCIPLES, MOST_ROUNDS
 from constitutions.publishing import notice_withdrawals
 from core.seeds import LARGEST_SEED
 
@@ -59,10 +60,29 @@ class ExtractSerializer(serializers.Serializer[Any]):
     study = serializers.SlugField(required=False, help_text="A study whose newest published graph gives principles")
     annotators = serializers.ListField(child=serializers.CharField(max_length=200), required=False, max_length=100)
     group = serializers.CharField(required=False, max_length=300)
-    judge = serializers.ChoiceField(choices=["features", "llm"], default="features")
+    by = serializers.CharField(
+        required=False, max_length=100, help_text="Compare the groups that this question makes, or annotator"
+    )
+    judge = serializers.ChoiceField(choices=JUDGES, default="features")
     test_fraction = serializers.FloatField(default=0.5, min_value=0.1, max_value=0.9)
     seed = serializers.IntegerField(default=0, min_value=0, max_value=LARGEST_SEED)
-    principles = serializers.IntegerField(default=5, min_value=1, max_value=50)
+    principles = serializers.IntegerField(default=5, min_value=1, max_value=MOST_PRINCIPLES)
+    fixed = serializers.ListField(
+        child=serializers.CharField(max_length=MOST_FIXED_TEXT),
+        required=False,
+        max_length=MOST_FIXED,
+        help_text="Principles of your own, tested like the others; for the judge llm",
+    )
+    rounds = serializers.IntegerField(
+        default=1, min_value=1, max_value=MOST_ROUNDS, help_text="Later ones look at what is still decided wrongly"
+    )
+    reader = serializers.BooleanField(default=True, help_text="Also score a model that reads the constitution")
+    cap = serializers.DecimalField(
+        required=False, max_digits=12, decimal_places=6, help_text="The most that this run may cost; it can go on later"
+    )
+    repair = serializers.UUIDField(
+        required=False, help_text="A degraded extraction: only what stayed without an answer is asked again"
+    )
     slug = serializers.SlugField(required=False, max_length=60)
     title = serializers.CharField(required=False, max_length=160)
     note = serializers.CharField(required=False, max_length=500, allow_blank=True)
@@ -74,6 +94,6 @@ class ExtractSerializer(serializers.Serializer[Any]):
         return value
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        if not attrs.get("dataset") and not attrs.get("study"):
+        if not attrs.get("dataset") and not attrs.get("study") and not attrs.get("repair"):
             raise serializers.ValidationError({"dataset": "Name a dataset, a study with a published graph, or both."})
         return attrs

@@ -1,12 +1,14 @@
+from decimal import Decimal
 from typing import Any
 
-from constitutions.extraction import extract
+from constitutions.extraction import body_of, extract
+from constitutions.models import Extraction
+from constitutions.options import options_among
 from constitutions.publishing import publish
 from core.jobs import Lease, job_task
 from core.models import User
 from elicitation.models import Dataset, Study
-
-OPTIONS = ("annotators", "group", "judge", "test_fraction", "seed", "principles")
+from elicitation.tasks import asking_a_model
 
 
 @job_task("constitutions.extract")
@@ -16,9 +18,22 @@ def extract_constitution(job: Lease) -> dict[str, Any]:
     dataset = Dataset.objects.get(id=job.inputs["dataset"]) if job.inputs.get("dataset") else None
     study = Study.objects.get(id=job.inputs["study"]) if job.inputs.get("study") else None
     user = User.objects.filter(id=job.inputs["user"]).first()
-    options = {name: job.inputs[name] for name in OPTIONS if name in job.inputs}
-    extraction = extract(dataset=dataset, study=study, user=user, progress=job.progress, **options)
-    result: dict[str, Any] = {"extraction": str(extraction.id), "sha256": extraction.sha256}
+    repair = Extraction.objects.get(id=job.inputs["repair"]) if job.inputs.get("repair") else None
+    cap = Decimal(job.inputs["cap"]) if job.inputs.get("cap") else None
+    options = options_among(job.inputs)
+    with asking_a_model():
+        extraction = extract(
+            dataset=dataset, study=study, user=user, progress=job.progress, cap=cap, repair=repair, **options
+        )
+    body = body_of(extraction)
+    result: dict[str, Any] = {
+        "extraction": str(extraction.id),
+        "sha256": extraction.sha256,
+        "verdict": body["verdict"],
+        "degraded": body.get("degraded", False),
+        "cells": extraction.cells,
+        "calls": extraction.calls,
+    }
     if job.inputs.get("slug"):
         with job.fence():
             version = publish(

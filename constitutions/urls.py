@@ -6,6 +6,7 @@ VERSION = "constitutions/<slug:slug>/versions/<int:number>/"
 
 urlpatterns = [
     path("constitutions/", api.ConstitutionListView.as_view(), name="constitutions"),
+    path("constitutions/estimate/", api.EstimateView.as_view(), name="constitution-estimate"),
     path("constitutions/<slug:slug>/", api.ConstitutionView.as_view(), name="constitution"),
     path("constitutions/<slug:slug>/latest/", api.PullView.as_view(), name="constitution-latest"),
     path("constitutions/<slug:slug>/versions/", api.VersionListView.as_view(), name="constitution-versions"),

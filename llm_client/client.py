@@ -90,6 +90,7 @@ class LLM:
         self.settings = settings
         self.ledger = ledger
         self.patience = patience
+        self.budget = settings.budget  # a run may have a smaller one of its own
         self._sleep = sleep
 
     def ask(
@@ -316,7 +317,7 @@ class LLM:
 
     def _check_before_call(self) -> None:
         guards.check()
-        if self.settings.budget is not None and self.ledger.spent() >= self.settings.budget:
+        if self.budget is not None and self.ledger.spent() >= self.budget:
             raise LLMBudgetReached
 
     def _find(self, asked: Asked, returns: type[A]) -> tuple[A, Any] | None:

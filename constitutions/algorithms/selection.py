@@ -26,7 +26,8 @@ class SelectionRules:
 class Tested(NamedTuple):
     """One candidate on the training part. `sign` is 1 if the text with more of it was preferred, −1 if that with less.
 
-    `reason` is empty where the principle is kept. `twin` is the kept candidate that votes much like this one, or None.
+    `irrelevant` says nothing about the two texts, `both` speaks for both alike; `missing` has no answer, and is no vote. `reason`
+    is empty where the principle is kept. `twin` is the kept candidate that votes much like this one, or None.
     """
 
     candidate: int
@@ -34,10 +35,37 @@ class Tested(NamedTuple):
     votes_for: int
     votes_against: int
     irrelevant: int
+    both: int
+    missing: int
     p: float
     q: float
     reason: str
     twin: int | None
+
+    @property
+    def total(self) -> int:
+        """How many votes there are, whatever they say."""
+        return self.votes_for + self.votes_against + self.irrelevant + self.both
+
+    @property
+    def relevance(self) -> float:
+        return (self.votes_for + self.votes_against) / max(1, self.total)
+
+    @property
+    def accuracy(self) -> float:
+        """The share of votes for the preferred text among those that speak for one; ½ where none does."""
+        spoken = self.votes_for + self.votes_against
+        return self.votes_for / spoken if spoken else 0.5
+
+    @property
+    def kappa(self) -> float:
+        """Cohen's κ with chance at ½, since which text stands first is chance: 2 · (accuracy − ½)."""
+        return 2 * (self.accuracy - 0.5)
+
+    @property
+    def strength(self) -> float:
+        """(for − against) ÷ all votes: κ · relevance, as feedback-forensics defines it."""
+        return (self.votes_for - self.votes_against) / max(1, self.total)
 
 
 def sign_test_p(votes_for: int, votes_against: int) -> float:
@@ -95,47 +123,58 @@ def _t_of_raters(sums: np.ndarray) -> np.ndarray:
     return np.where(same, np.where(sums[0] == 0, 1.0, 2 / 2**count), p)
 
 
-def select(votes: np.ndarray, p: np.ndarray, rules: SelectionRules) -> list[Tested]:
+def select(
+    votes: np.ndarray,
+    p: np.ndarray,
+    rules: SelectionRules,
+    *,
+    both: np.ndarray | None = None,
+    missing: np.ndarray | None = None,
+) -> list[Tested]:
     """Keep the best candidates that hold on the training comparisons.
 
     `votes` has shape (comparisons, candidates): 1 where the preferred text has more of it, −1 where it has less, 0 where
-    neither; `p` are the candidates' p-values. Returns one row per candidate, kept ones first, best first.
+    neither; `p` are the candidates' p-values. `both` and `missing`, of the same shape, tell apart what is 0 there. Returns one row
+    per candidate, kept ones first, best first.
     """
-    total = max(1, len(votes))
+    rows = len(votes)
     more, less = (votes > 0).sum(axis=0), (votes < 0).sum(axis=0)
+    alike = np.zeros(votes.shape[1], dtype=int) if both is None else both.sum(axis=0)
+    unanswered = np.zeros(votes.shape[1], dtype=int) if missing is None else missing.sum(axis=0)
     q = benjamini_hochberg(p)
-    strength = np.abs(more - less) / total
-    order = sorted(range(votes.shape[1]), key=lambda c: (-round(float(strength[c]), 12), c))
-    kept: list[int] = []
-    reasons: dict[int, str] = {}
-    twins: dict[int, int] = {}
-    for c in order:
-        if q[c] > rules.max_q:
-            reasons[c] = f"not enough evidence (q {q[c]:.3f})"
-        elif (more[c] + less[c]) / total < rules.min_relevance:
-            reasons[c] = "says something about too few comparisons"
-        elif (twin := _twin(votes, c, kept, rules.max_correlation)) is not None:
-            reasons[c], twins[c] = "says much the same as another", twin
-        elif len(kept) >= rules.most:
-            reasons[c] = f"after the best {rules.most}"
-        else:
-            kept.append(c)
-            reasons[c] = ""
     tested = [
         Tested(
             c,
             1 if more[c] >= less[c] else -1,
             int(max(more[c], less[c])),
             int(min(more[c], less[c])),
-            int(total - more[c] - less[c]) if len(votes) else 0,
+            int(rows - more[c] - less[c] - alike[c] - unanswered[c]),
+            int(alike[c]),
+            int(unanswered[c]),
             float(p[c]),
             float(q[c]),
-            reasons[c],
-            twins.get(c),
+            "",
+            None,
         )
-        for c in order
+        for c in range(votes.shape[1])
     ]
-    return sorted(tested, key=lambda t: bool(t.reason))
+    tested.sort(key=lambda t: (-round(t.strength, 12), t.candidate))
+    kept: list[int] = []
+    judged = []
+    for t in tested:
+        reason, twin = "", None
+        if t.q > rules.max_q:
+            reason = f"not enough evidence (q {t.q:.3f})"
+        elif t.relevance < rules.min_relevance:
+            reason = "says something about too few comparisons"
+        elif (twin := _twin(votes, t.candidate, kept, rules.max_correlation)) is not None:
+            reason = "says much the same as another"
+        elif len(kept) >= rules.most:
+            reason = f"after the best {rules.most}"
+        else:
+            kept.append(t.candidate)
+        judged.append(t._replace(reason=reason, twin=twin))
+    return sorted(judged, key=lambda t: bool(t.reason))
 
 
 def _twin(votes: np.ndarray, candidate: int, kept: Sequence[int], most: float) -> int | None:

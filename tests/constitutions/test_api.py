@@ -211,12 +211,12 @@ def test_a_bad_request_names_its_field(
     assert not Job.objects.exists()
 
 
-def test_the_model_judge_is_refused_before_a_job_is_made(
+def test_without_a_model_its_judge_is_refused_before_a_job_is_made(
     dataset: Dataset, facilitator: User, client_of: ClientOf
 ) -> None:
     answer = client_of(facilitator).post(ADDRESS, {"dataset": dataset.slug, "judge": "llm"}, format="json")
-    assert (answer.status_code, Job.objects.count()) == (501, 0)
-    assert "not built yet" in answer.json()["title"]
+    assert (answer.status_code, Job.objects.count()) == (409, 0)
+    assert "no language model" in answer.json()["title"]
 
 
 def test_nobody_and_strangers_cannot_extract(dataset: Dataset, stranger: User, client_of: ClientOf) -> None:

@@ -1,11 +1,13 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from django.core.exceptions import ValidationError
 
-from constitutions.extraction import body_of, estimate, extract
+from constitutions.estimating import estimate
+from constitutions.extraction import body_of, extract
 from constitutions.models import Extraction, PrincipleEvidence
 from core.canonical import sha256_of
 from core.problems import Problem
@@ -84,7 +86,7 @@ def test_one_prompt_for_all_is_split_by_comparison_and_says_so(preferring: Prefe
 def test_every_cell_is_accounted_for(dataset: Dataset) -> None:
     made = extract(dataset=dataset)
     assert made.cells["asked"] == made.cells["answered"] + made.cells["cached"] + made.cells["missing"] > 0
-    assert made.calls == {"requests": 0, "retries": 0, "tokens": 0, "cost": 0}
+    assert {made.calls[name] for name in ("requests", "retries", "tokens", "cost")} == {0}
 
 
 def test_evidence_is_each_comparison_that_the_principle_speaks_about(dataset: Dataset) -> None:
@@ -161,10 +163,10 @@ def test_neither_dataset_nor_study_is_refused() -> None:
         extract()
 
 
-def test_the_model_judge_says_that_it_is_not_built_yet(dataset: Dataset) -> None:
-    with pytest.raises(Problem, match="Use the judge") as refused:
-        extract(dataset=dataset, judge="llm")
-    assert "not built yet" in str(refused.value.title)
+@pytest.mark.parametrize("asking", [extract, estimate])
+def test_without_a_model_its_judge_says_what_to_set(dataset: Dataset, asking: Callable[..., object]) -> None:
+    with pytest.raises(Problem, match="FOLKMOOT_LLM_BASE_URL"):
+        asking(dataset=dataset, judge="llm")
 
 
 def test_an_unknown_annotator_is_refused(dataset: Dataset) -> None:
@@ -275,12 +277,6 @@ def test_without_prompts_the_same_two_texts_are_on_one_side(tmp_path: Path) -> N
     ]
     reconstruction = body_of(extract(dataset=one_dataset(tmp_path, *rows)))["reconstruction"]
     assert reconstruction["n"] % 5 == 0
-
-
-def test_an_estimate_of_the_model_judge_is_refused_too(dataset: Dataset) -> None:
-    with pytest.raises(Problem, match="Use the judge") as refused:
-        estimate(dataset, judge="llm")
-    assert "not built yet" in str(refused.value.title)
 
 
 # whose answers

@@ -1,0 +1,182 @@
+"""Put principles to the vote: a model says which text of a comparison each of them speaks for.
+
+Many principles go into one call. Every answer is kept as a cell under the SHA-256 of all that shaped it, so that one more
+comparison, or one more principle, asks for its own cells alone. A cell that stays without an answer is missing: it is never
+kept, and never counted as a vote.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from constitutions.algorithms.ballots import BOTH, FOR_A, FOR_B, MISSING, NEITHER, UNASKED, Cell, packed
+from constitutions.judges import Cells
+from constitutions.material import answer_type, asked_about, prompt_named, sides, written
+from constitutions.models import Cell as StoredCell
+from core.models import LLMCall
+from elicitation.models import Comparison
+from llm_client import LLM, LLMBudgetReached, LLMError, LLMUnavailable, Request
+
+PROMPT = "vote_on_principles"
+Vote = Literal["first", "second", "both", "neither"]
+CODES = {"a": FOR_A, "b": FOR_B, "both": BOTH, "neither": NEITHER}
+STORED_AT_ONCE = 500
+LOOKED_UP_AT_ONCE = 500
+FEWEST_TO_TELL = 3  # calls, all of which failed, that tell of an outage
+
+Progress = Callable[[int, int], None]
+
+
+class Pass(NamedTuple):
+    """One pass over some cells. `answers` has the shape (comparisons, principles) and holds codes of
+    `algorithms.ballots`; `first_named` and `second_named` count the answers that name the text which was shown first, or second."""
+
+    answers: np.ndarray
+    cells: Cells
+    first_named: int
+    second_named: int
+
+
+def vote(
+    rows: Sequence[Comparison],
+    texts: Sequence[str],
+    cells: Iterable[Cell],
+    *,
+    swapped: np.ndarray,
+    repeat: int,
+    purpose: str,
+    llm: LLM,
+    scope_key: str,
+    progress: Progress = lambda done, total: None,
+) -> Pass:
+    """Ask about the cells that are not known yet, and return what is known of all of them.
+
+    `texts` are the principles' sentences, `swapped` says for each comparison whether text b is shown first, `repeat` tells
+    independent answers to the same question apart. Raises LLMBudgetReached, and LLMUnavailable where nobody can be reached; what
+    was answered until then is kept.
+    """
+    wanted = list(cells)
+    keys = {cell: _key(llm, rows[cell[0]], texts[cell[1]], bool(swapped[cell[0]]), repeat) for cell in wanted}
+    known = _known(keys.values())
+    found = {cell: known[key] for cell, key in keys.items() if key in known}
+    calls = [_Call(cells, repeat) for cells in packed([cell for cell in wanted if cell not in found])]
+    fresh: list[StoredCell] = []
+    done = len(found)
+
+    def keep(number: int, answer: Any, call: Any) -> None:
+        nonlocal done
+        done += len(calls[number].questions)
+        if not isinstance(answer, LLMError):
+            record = call if isinstance(call, LLMCall) else None
+            for cell, said in calls[number].read(answer, swapped):
+                found[cell] = said
+                fresh.append(StoredCell(sha256=keys[cell], scope_key=scope_key, answer=said, llm_call=record))
+        if len(fresh) >= STORED_AT_ONCE:
+            _store(fresh)
+        progress(done, len(wanted))
+
+    progress(done, len(wanted))
+    try:
+        answers = llm.ask_many((call.request(rows, texts, swapped, repeat, purpose) for call in calls), on_answer=keep)
+    finally:
+        _store(fresh)
+    raise_what_stops(answers)
+    codes = np.full((len(rows), len(texts)), UNASKED, dtype=np.int8)
+    named = {"first": 0, "second": 0}
+    for cell in wanted:
+        said = found.get(cell)
+        codes[cell] = MISSING if said is None else CODES[said]
+        if said in ("a", "b"):
+            named["first" if (said == "b") == bool(swapped[cell[0]]) else "second"] += 1
+    cached = sum(key in known for key in keys.values())
+    counts = Cells(len(wanted), len(found) - cached, cached, len(wanted) - len(found))
+    return Pass(codes, counts, named["first"], named["second"])
+
+
+class _Call:
+    """Cells that are asked in one call: their comparisons in order, their principles shuffled, and a question for each."""
+
+    def __init__(self, cells: Sequence[Cell], repeat: int) -> None:
+        self.places = list(dict.fromkeys(place for place, _principle in cells))
+        ordered = sorted({principle for _place, principle in cells})
+        shuffle = np.random.default_rng(
+            [repeat, self.places[0]]
+        )  # differs from call to call, and is the same for the same one
+        self.principles = [ordered[i] for i in shuffle.permutation(len(ordered))]
+        asked = set(cells)
+        self.questions = {
+            f"c{number}_p{rank}": (place, principle)
+            for number, place in enumerate(self.places, 1)
+            for rank, principle in enumerate(self.principles, 1)
+            if (place, principle) in asked
+        }
+
+    def request(
+        self, rows: Sequence[Comparison], texts: Sequence[str], swapped: np.ndarray, repeat: int, purpose: str
+    ) -> Request[Any]:
+        material = {
+            "principles": [{"principle": rank, "text": texts[p]} for rank, p in enumerate(self.principles, 1)],
+            "comparisons": [
+                asked_about(rows[place], number, sides(rows[place], bool(swapped[place])))
+                for number, place in enumerate(self.places, 1)
+            ],
+            "questions": list(self.questions),
+        }
+        returns = answer_type("Votes", tuple(self.questions), Vote)
+        return Request(prompt_named(PROMPT), written(material), returns, purpose, sample=repeat)
+
+    def read(self, answer: Any, swapped: np.ndarray) -> Iterator[tuple[Cell, str]]:
+        """Yield what was said of each cell, in terms of the comparison's own sides."""
+        for name, cell in self.questions.items():
+            said = getattr(answer, name)
+            turned = {"first": "b", "second": "a"} if swapped[cell[0]] else {"first": "a", "second": "b"}
+            yield cell, turned.get(said, said)
+
+
+def _key(llm: LLM, row: Comparison, text: str, is_swapped: bool, repeat: int) -> str:
+    settings = llm.settings
+    shape = [
+        settings.provider,
+        settings.model,
+        settings.temperature,
+        settings.max_answer_tokens,
+        prompt_named(PROMPT).sha256,
+        row.prompt,
+        row.context,
+        row.text_a,
+        row.text_b,
+        text,
+        is_swapped,
+        repeat,
+    ]
+    return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
+
+
+def _known(keys: Iterable[str]) -> dict[str, str]:
+    wanted = list(dict.fromkeys(keys))
+    known: dict[str, str] = {}
+    for start in range(0, len(wanted), LOOKED_UP_AT_ONCE):
+        rows = StoredCell.objects.filter(sha256__in=wanted[start : start + LOOKED_UP_AT_ONCE])
+        known.update(rows.values_list("sha256", "answer"))
+    return known
+
+
+def _store(fresh: list[StoredCell]) -> None:
+    """Store cells, those of another run at the same moment left as they are."""
+    StoredCell.objects.bulk_create(fresh, ignore_conflicts=True)
+    fresh.clear()
+
+
+def raise_what_stops(answers: Sequence[Any]) -> None:
+    """Raise the error after which nothing more was asked, if there was one: the budget, or that nobody can be reached. Where none of
+    several calls was answered that is an outage too, and no finding."""
+    errors = [answer for answer in answers if isinstance(answer, LLMError)]
+    if len(errors) == len(answers) >= FEWEST_TO_TELL and isinstance(errors[-1], LLMUnavailable):
+        raise errors[-1]
+    for error in errors:
+        is_last_word = isinstance(error, LLMUnavailable) and (error.concerns_all or errors.count(error) > 1)
+        if isinstance(error, LLMBudgetReached) or is_last_word:
+            raise error
