@@ -1,6 +1,6 @@
 """Comparisons whose reasons are known, and a model that knows them: to see whether what was planted is found.
 
-A text says which of 30 properties it has by marks such as `{7}`. A property's principle is "shows harbour", so that a judge can
+A text says which of 30 properties it has by marks such as `{7}`. A property's principle is "shows magenta island", so that a judge can
 read from a principle which mark to look for. People prefer by the true properties, with noise; the model errs, partly alike
 whenever it is asked the same.
 """
@@ -27,13 +27,17 @@ WORDS = (
     "amber birch cedar delta ember fjord grove harbour island jasper kelp lagoon meadow nectar orchard pebble quartz river summit"
     " thistle umber valley willow xenon yarrow zephyr acorn bramble clover dune"
 ).split()
+COLOURS = (
+    "scarlet crimson ivory teal navy maroon indigo violet magenta turquoise ochre sepia cobalt fuchsia khaki lavender mauve olive"
+    " peach plum rust sage sienna silver tan vermilion white yellowish blackened grey"
+).split()
 MARK = re.compile(r"\{(\d+)\}")
 FENCED = re.compile(r"<data-\w+>\n(.*)\n</data-\w+>", re.DOTALL)
 
 
 def phrase(number: int) -> str:
     """Return the words of a property's principle; no two are alike."""
-    return f"shows {WORDS[number]}"
+    return f"shows {COLOURS[number]} {WORDS[number]}"
 
 
 def number_in(principle: str) -> int | None:
