@@ -18,8 +18,11 @@ from elicitation.models import CanonicalValue, ValuesCard
 MOST_SHOWN = 50
 
 
-def evidence_behind(version: ConstitutionVersion, principle: int, *, start: int = 0) -> dict[str, Any]:
-    """Return what stands behind a principle now: counts over all, and a page of comparisons from `start`."""
+def evidence_behind(
+    version: ConstitutionVersion, principle: int, *, start: int = 0, stance: str = "", most: int = MOST_SHOWN
+) -> dict[str, Any]:
+    """Return what stands behind a principle now: counts over all, and a page of comparisons from `start`; `stance` "for" or
+    "against" shows only those."""
     rows = PrincipleEvidence.objects.filter(extraction=version.extraction, principle=principle)
     pairs = rows.exclude(comparison=None).select_related("comparison").order_by("comparison__number")
     votes = rows.exclude(vote=None).select_related("vote__context", "vote__from_value", "vote__to_value")
@@ -27,6 +30,7 @@ def evidence_behind(version: ConstitutionVersion, principle: int, *, start: int 
     cards = [row.card for row in rows.exclude(card=None).select_related("card__participant")]
     shown = pairs.filter(comparison__number__in=answers_behind(version.extraction))
     stances = Counter(shown.order_by().values_list("stance", flat=True))
+    listed = shown.filter(stance=stance) if stance else shown
     return {
         "principle": principle,
         "values": [
@@ -45,11 +49,12 @@ def evidence_behind(version: ConstitutionVersion, principle: int, *, start: int 
                 {
                     "number": row.comparison.number,
                     "stance": row.stance,
+                    "speaks_for": row.side,
                     "prompt": row.comparison.prompt,
                     "text_a": row.comparison.text_a,
                     "text_b": row.comparison.text_b,
                 }
-                for row in shown[start : start + MOST_SHOWN]
+                for row in listed[start : start + most]
                 if row.comparison
             ],
         },

@@ -90,7 +90,7 @@ def _next_version(
         "licence": constitution.licence,
         "executor": _executor(told),
         "extraction_sha256": extraction.sha256,
-        **{key: told[key] for key in _TAKEN_OVER},
+        **{key: told[key] for key in _TAKEN_OVER if key in told},
     }
     return ConstitutionVersion.objects.create(
         constitution=constitution,
@@ -127,6 +127,15 @@ _TAKEN_OVER = (
     "principles",
     "dropped",
     "reconstruction",
+    # of a model's judge, and of groups, where there are such
+    "judge",
+    "degraded",
+    "position",
+    "proposals",
+    "missing_votes",
+    "groups",
+    "shared_core",
+    "contradictions",
 )
 
 
@@ -156,12 +165,15 @@ def diff(old: ConstitutionVersion, new: ConstitutionVersion) -> dict[str, Any]:
     Principles are the same if they come from the same value or count the same feature; `strength` is re-weighted if it
     changed at all, and its change is given.
     """
-    before = {_identity(p): p for p in version_body(old)["principles"]}
-    after = {_identity(p): p for p in version_body(new)["principles"]}
+    return {"from": old.number, "to": new.number, **changes(version_body(old), version_body(new))}
+
+
+def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Return what changes from one body to another, of versions or of extractions that may become one."""
+    before = {_identity(p): p for p in old["principles"]}
+    after = {_identity(p): p for p in new["principles"]}
     both = [(before[key], after[key]) for key in after if key in before]
     return {
-        "from": old.number,
-        "to": new.number,
         "added": [_short(p) for key, p in after.items() if key not in before],
         "removed": [_short(p) for key, p in before.items() if key not in after],
         "reworded": [{**_short(b), "was": a["text"]} for a, b in both if a["text"] != b["text"]],

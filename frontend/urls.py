@@ -2,7 +2,7 @@
 
 from django.urls import include, path
 
-from frontend.dashboard.constitutions import PublicConstitutionView
+from frontend.dashboard.constitutions import PrincipleView, PublicConstitutionView
 from frontend.dashboard.results import PublicGraphView
 from frontend.home import HomeView
 
@@ -14,4 +14,5 @@ urlpatterns = [
     path("g/<slug:slug>/", PublicGraphView.as_view(), name="public-graph"),
     path("c/<slug:slug>/", PublicConstitutionView.as_view(), name="public-constitution"),
     path("c/<slug:slug>/<int:number>/", PublicConstitutionView.as_view(), name="public-constitution-version"),
+    path("c/<slug:slug>/<int:number>/<int:principle>/", PrincipleView.as_view(), name="public-principle"),
 ]

@@ -236,6 +236,48 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 
+# What of a text a feature counts, where that can be pointed at.
+_POINTED_AT: dict[str, re.Pattern[str] | frozenset[str]] = {
+    "list_items": _LIST,
+    "bold": _BOLD,
+    "headings": _HEADING,
+    "code": _CODE,
+    "questions": _QUESTION,
+    "exclamations": _EXCLAMATION,
+    "quotes": _QUOTE,
+    "digits": _DIGIT,
+    "capitals": _CAPITALS,
+    "commas": _COMMA,
+    "brackets": _BRACKET,
+    "emoji": _EMOJI,
+    "links": _LINK,
+    "refusals": _REFUSAL,
+    "hedges": _HEDGE,
+    "certainty": _CERTAIN,
+    "politeness": _POLITE,
+    "warnings": _WARNING,
+    "first_person": _FIRST,
+    "second_person": _SECOND,
+    "causes": _CAUSE,
+    "contrasts": _CONTRAST,
+    "examples": _EXAMPLE,
+    "negations": _NEGATION,
+    "feelings": _FEELING,
+}
+
+
+def spans(name: str, text: str) -> list[tuple[int, int]]:
+    """Return where in a text stands what a feature counts, as (start, end); nothing for a feature that is of the whole text, such
+    as its length."""
+    pointed_at = _POINTED_AT.get(name)
+    if pointed_at is None:
+        return []
+    read = text[:MOST_READ]
+    if isinstance(pointed_at, re.Pattern):
+        return [match.span() for match in pointed_at.finditer(read) if match.group()]
+    return [match.span() for match in _WORD.finditer(read) if match.group().lower() in pointed_at]
+
+
 def measure(texts: Sequence[str], prompts: Sequence[str]) -> np.ndarray:
     """Return what is counted in each text: an array of shape (texts, features), float."""
     cut = [Text(text, prompt) for text, prompt in zip(texts, prompts, strict=True)]

@@ -1,7 +1,6 @@
 """Constitutions: look for principles, read what was found, publish it as the next version; of a study or of an imported
 dataset, and the published pages for everyone."""
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -15,18 +14,19 @@ from django.views import View
 from constitutions.evidence import evidence_behind
 from constitutions.exports import FORMS
 from constitutions.extraction import body_of
+from constitutions.judges import MEASURED
 from constitutions.models import Constitution, ConstitutionVersion, Extraction
 from constitutions.pairs import answers_behind
-from constitutions.publishing import diff, notice_withdrawals, publish, version_body
+from constitutions.publishing import changes, diff, notice_withdrawals, publish, version_body
 from core.access import caller_of
-from core.jobs import request_job
 from core.models import Job
 from core.problems import Conflict
 from elicitation.models import Annotation, Comparison, Dataset, Study
+from frontend.dashboard import searching
 from frontend.dashboard.desk import DeskPage, StudyDesk, newest_work, number_in, places
 
-MOST_PRINCIPLES = 50
 SHOWN_ANNOTATORS = 50
+PAIRS_A_PAGE = 10
 
 
 class ConstitutionDesk(DeskPage):
@@ -38,26 +38,39 @@ class ConstitutionDesk(DeskPage):
     def owner(self) -> Study | Dataset:
         raise NotImplementedError
 
-    def sources(self) -> dict[str, str]:
-        """Return what the form chose to look for principles in, as inputs of the job."""
+    def sources(self) -> tuple[Study | None, Dataset | None]:
+        """Return what the form chose to look for principles in: a study with a published graph, a dataset, or both."""
         raise NotImplementedError
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         typed = request.POST
-        if typed.get("act") == "publish":
-            return self._publish(typed.get("extraction", ""), typed.get("note", ""))
-        found = self.sources()
-        if not found:
+        match typed.get("act"):
+            case "publish":
+                return self._publish(typed.get("extraction", ""), typed.get("note", ""))
+            case "stop":
+                searching.stop(self.owner)
+                return self.done(_("The search is stopped. What was answered is kept."), self.page, self.owner.slug)
+            case "go-on":
+                searching.go_on(self.owner)
+                return self.done(_("The search goes on where it stopped."), self.page, self.owner.slug)
+            case "repair":
+                return self._repair(typed.get("extraction", ""))
+        study, dataset = self.sources()
+        if study is None and dataset is None:
             raise ValidationError(_("Choose what to look for principles in."))
-        inputs: dict[str, Any] = {
-            "user": self.user.id,
-            "seed": 0,
-            "principles": max(1, min(MOST_PRINCIPLES, number_in(typed.get("principles", "")) or 5)),
-            **found,
-        }
-        request_job("constitutions.extract", inputs, scope_key=self.owner.scope_key, user=self.user)
+        options, cap = searching.options_typed(typed), searching.cap_typed(typed)
+        if typed.get("act") == "estimate":
+            return self.show(cost=searching.cost_of(dataset, options))
+        searching.begin(self.owner, study, dataset, options, cap, self.user)
         told = _("The search for principles has begun. Nothing is published before you say so.")
         return self.done(told, self.page, self.owner.slug)
+
+    def _repair(self, extraction: str) -> HttpResponseBase:
+        draft = self._draft()
+        if draft is None or str(draft.id) != extraction:
+            raise Conflict(_("There is something newer here"), _("Read it again."))
+        searching.begin_repair(draft, self.owner, self.user)
+        return self.done(_("What stayed without an answer is asked again."), self.page, self.owner.slug)
 
     def _publish(self, extraction: str, note: str) -> HttpResponseBase:
         draft = self._draft()
@@ -99,13 +112,16 @@ class ConstitutionDesk(DeskPage):
             "owner": self.owner,
             "job": job,
             "is_searching": job is not None and job.state in Job.ACTIVE,
-            "most_principles": MOST_PRINCIPLES,
+            "runs": searching.runs_of(self.owner),
             "draft": draft,
             "said_before": self._said_before() if number is None else None,
-            "found": found_context(body_of(draft)) if draft else None,
+            "found": found_context(body_of(draft), draft, self.request) if draft else None,
         }
         if constitution is not None:
-            told |= constitution_context(_version(constitution, number), self.request)
+            version = _version(constitution, number)
+            told |= constitution_context(version, self.request)
+            if draft is not None:
+                told["would_change"] = changes(version_body(version), body_of(draft))
         elif number is not None:
             raise Http404
         return told
@@ -122,16 +138,16 @@ class ConstitutionView(ConstitutionDesk, StudyDesk):
     def owner(self) -> Study:
         return self.study
 
-    def sources(self) -> dict[str, str]:
-        typed, study, found = self.request.POST, self.study, {}
-        if typed.get("graph") == "yes" and study.graphs.published().exists():
-            found["study"] = str(study.id)
-        if typed.get("comparisons") == "yes" and (dataset := Dataset.objects.filter(study=study).first()):
-            found["dataset"] = str(dataset.id)
-        return found
+    def sources(self) -> tuple[Study | None, Dataset | None]:
+        typed, study = self.request.POST, self.study
+        has_graph = typed.get("graph") == "yes" and study.graphs.published().exists()
+        dataset = Dataset.objects.filter(study=study).first() if typed.get("comparisons") == "yes" else None
+        return study if has_graph else None, dataset
 
     def context(self) -> dict[str, Any]:
+        dataset = Dataset.objects.filter(study=self.study).first()
         return super().context() | {
+            "offers": searching.choices_for(self.study, dataset),
             "published_graph": self.study.graphs.published().first(),
             "comparisons": Comparison.objects.filter(dataset__study=self.study).count(),
         }
@@ -159,14 +175,15 @@ class DatasetView(ConstitutionDesk):
     def owner(self) -> Dataset:
         return self.dataset
 
-    def sources(self) -> dict[str, str]:
-        return {"dataset": str(self.dataset.id)}
+    def sources(self) -> tuple[Study | None, Dataset | None]:
+        return None, self.dataset
 
     def context(self) -> dict[str, Any]:
         answered = Q(annotations__superseded_by=None) & ~Q(annotations__answer=Annotation.Answer.NONE)
         annotators = self.dataset.annotators.annotate(answers=Count("annotations", filter=answered))
         return super().context() | {
             "dataset": self.dataset,
+            "offers": searching.choices_for(None, self.dataset),
             "comparisons": self.dataset.comparisons.count(),
             "annotators": annotators[:SHOWN_ANNOTATORS],
             "more_annotators": max(0, self.dataset.annotators.count() - SHOWN_ANNOTATORS),
@@ -182,8 +199,9 @@ def _version(constitution: Constitution, number: int | None) -> ConstitutionVers
     return version
 
 
-def found_context(body: dict[str, Any]) -> dict[str, Any]:
-    """Return what a page shows of an extraction or a version made of it: the body, and the baselines by name."""
+def found_context(body: dict[str, Any], made: Extraction, request: HttpRequest) -> dict[str, Any]:
+    """Return what a page shows of an extraction or a version made of it: the body, the baselines by name, what asking cost, and
+    two groups side by side."""
     names = (
         ("random", _("Coin toss")),
         ("longest", _("Longer answer")),
@@ -191,42 +209,70 @@ def found_context(body: dict[str, Any]) -> dict[str, Any]:
         ("all_features_and_words", _("All features and words, not readable")),
     )
     baselines = body["reconstruction"]["baselines"] if body["reconstruction"] else {}
-    return {"body": body, "baselines": [(label, baselines[name]) for name, label in names if name in baselines]}
+    return {
+        "body": body,
+        "made": made,
+        "baselines": [(label, baselines[name]) for name, label in names if name in baselines],
+        "reader": _reader(body),
+        "sides": two_groups(body, request.GET.get("a", ""), request.GET.get("b", "")),
+    }
+
+
+def _reader(body: dict[str, Any]) -> dict[str, Any] | None:
+    """Return how a model that reads the constitution does, as rows of a table."""
+    told = (body["reconstruction"] or {}).get("reader")
+    if not told:
+        return None
+    rows = (
+        (_("A model that reads it"), told),
+        (_("Weighted votes of its principles"), told["weighted_votes"]),
+        (_("The same model without a constitution"), told["no_constitution"]),
+        (_("Longer answer"), told["longest"]),
+    )
+    return {
+        "rows": rows,
+        "agreement": told["agreement"],
+        "against": told["against"],
+        "n": told["n"],
+        "asked": told["asked"],
+    }
+
+
+def two_groups(body: dict[str, Any], first: str, second: str) -> dict[str, Any] | None:
+    """Return two of a body's groups side by side, the first two where none are chosen; None where it tells of no groups."""
+    if not (groups := body.get("groups")):
+        return None
+    shown = {group["name"]: group for group in groups["shown"]}
+    names = list(shown)
+    one = first if first in shown else names[0]
+    other = second if second in shown and second != one else next(name for name in names if name != one)
+    rows = [{**row, "one": row["groups"][one], "other": row["groups"][other]} for row in groups["principles"]]
+    return {
+        "names": names,
+        "one": shown[one],
+        "other": shown[other],
+        "pair": [shown[one], shown[other]],
+        "rows": rows,
+        "withheld": groups["withheld"],
+    }
 
 
 def constitution_context(version: ConstitutionVersion, request: HttpRequest) -> dict[str, Any]:
-    """Return what a page about a version shows; `?principle=` opens the evidence for one."""
+    """Return what a page about a version shows; `?since=` names the version that it is compared with, by default its parent."""
     body = version_body(version)
-    chosen = number_in(request.GET.get("principle", ""))
-    principle = next((p for p in body["principles"] if p["id"] == chosen), None)
-    evidence = evidence_behind(version, chosen) if principle else None
-    shown = examples(evidence["comparisons"]["results"]) if evidence else []
-    answers = answers_behind(version.extraction) if shown else {}
+    versions = list(version.constitution.versions.order_by("-number"))
+    since = next((v for v in versions if v.number == number_in(request.GET.get("since", ""))), version.parent)
     return {
         "constitution": version.constitution,
         "version": version,
-        "versions": version.constitution.versions.order_by("-number"),
-        **found_context(body),
-        "principle": principle,
-        "evidence": evidence,
-        "examples": [{**pair, "preferred": answers.get(pair["number"])} for pair in shown],
-        "diff": diff(version.parent, version) if version.parent else None,
+        "versions": versions,
+        **found_context(body, version.extraction, request),
+        "since": since,
+        "diff": diff(since, version) if since and since.number != version.number else None,
         "withdrawn": notice_withdrawals(version),
         "forms": sorted(FORMS),
         "site": f"{request.scheme}://{request.get_host()}",
     }
-
-
-def examples(pairs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return a few comparisons that show how a principle decides: two for it and one against it, of different prompts."""
-    wanted = {"for": 2, "against": 1}
-    found: list[dict[str, Any]] = []
-    for pair in pairs:
-        is_new = pair["prompt"] not in [other["prompt"] for other in found]
-        if is_new and wanted.get(pair["stance"], 0):
-            wanted[pair["stance"]] -= 1
-            found.append(pair)
-    return sorted(found, key=lambda pair: pair["stance"] != "for")
 
 
 class PublicConstitutionView(View):
@@ -237,3 +283,46 @@ class PublicConstitutionView(View):
         told = constitution_context(_version(constitution, number), request)
         shared = {"places": places("") if request.user.is_authenticated else []}
         return render(request, "dashboard/public_constitution.html", told | shared)
+
+
+class PrincipleView(View):
+    """What stands behind one principle of a published version, for everyone: its figures, and the comparisons that it speaks about
+    with its vote, without anyone's identity."""
+
+    def get(self, request: HttpRequest, slug: str, number: int, principle: int) -> HttpResponse:
+        constitution = get_object_or_404(Constitution.objects.shown_to(caller_of(request)), slug=slug)
+        version = _version(constitution, number)
+        body = version_body(version)
+        told = next((p for p in body["principles"] if p["id"] == principle), None)
+        if told is None:
+            raise Http404
+        stance = request.GET.get("stance", "")
+        stance = stance if stance in ("for", "against") else ""
+        page = max(1, number_in(request.GET.get("page", "")) or 1)
+        start = (page - 1) * PAIRS_A_PAGE
+        evidence = evidence_behind(version, principle, start=start, stance=stance, most=PAIRS_A_PAGE)
+        answers = answers_behind(version.extraction) if evidence["comparisons"]["results"] else {}
+        counts = evidence["comparisons"]
+        total = counts[stance] if stance else counts["for"] + counts["against"]
+        feature = told.get("name", "").removeprefix("less ") if told["source"] == MEASURED else ""
+        context = {
+            "constitution": constitution,
+            "version": version,
+            "body": body,
+            "principle": told,
+            "evidence": evidence,
+            "pairs": [{**pair, "preferred": answers.get(pair["number"])} for pair in counts["results"]],
+            "feature": feature,
+            "stance": stance,
+            "total": total,
+            "page": page,
+            "pages": max(1, -(-total // PAIRS_A_PAGE)),
+            "by_group": _by_group(body, told["text"]),
+            "places": places("") if request.user.is_authenticated else [],
+        }
+        return render(request, "dashboard/principle.html", context)
+
+
+def _by_group(body: dict[str, Any], text: str) -> dict[str, Any] | None:
+    groups = body.get("groups")
+    return next((row for row in groups["principles"] if row["text"] == text), None) if groups else None

@@ -16,6 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from markdown_it import MarkdownIt
 
+from constitutions.algorithms.features import spans
 from elicitation.algorithms.norms import LABELS
 from frontend.icons import ICONS
 from frontend.norm_words import label_of, title_of
@@ -177,6 +178,23 @@ def _places(text: str, quote: str) -> Iterable[int]:
     while at >= 0:
         yield at
         at = text.find(quote, at + len(quote))
+
+
+@register.filter
+def counted_in(text: str, feature: str) -> SafeString:
+    """Point at those parts of a text that a measured feature counts."""
+    parts, done = [], 0
+    for start, end in spans(feature, text):
+        parts += [escape(text[done:start]), format_html('<span class="counted">{}</span>', text[start:end])]
+        done = end
+    return mark_safe("".join([*parts, escape(text[done:])]))  # noqa: S308
+
+
+@register.simple_tag
+def strength_bar(low: float, high: float, at: float, kind: str = "") -> SafeString:
+    """Draw a strength, −1 to 1, with its interval: to the right of the middle people prefer it. The numbers stand beside it."""
+    weak = "weak " if low <= 0 <= high else ""
+    return iv(low, high, at, kind=weak + kind, least=-1)
 
 
 _markdown = MarkdownIt("zero", {"breaks": True}).enable(["newline", "emphasis", "list", "blockquote", "backticks"])

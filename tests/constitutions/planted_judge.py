@@ -19,7 +19,6 @@ from elicitation.comparisons import import_comparisons
 from elicitation.models import Dataset
 from llm_client import Cut, FakeLLM
 from llm_client.client import Asked
-from llm_client.errors import LLMError
 
 PROPERTIES = 30
 TRUE = (3, 11, 19)
@@ -81,9 +80,13 @@ def _text(has: np.ndarray, number: int, side: str) -> str:
     return f"Text {side} of {number}. " + " ".join(f"{{{place}}}" for place in np.flatnonzero(has))
 
 
+def write_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
 def planted(folder: Path, rows: Sequence[dict[str, Any]], slug: str = "planted") -> Dataset:
     path = folder / f"{slug}.jsonl"
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    write_rows(path, rows)
     import_comparisons(path, slug)
     return Dataset.objects.get(slug=slug)
 
@@ -164,6 +167,3 @@ def planted_model(
         return Cut('{"c1') if _hash("fails", asked.sha256, times, salt) < fails else answers(asked)
 
     return FakeLLM(answer)
-
-
-__all__ = ["LLMError", "PlantedJudge", "phrase", "planted", "planted_model", "planted_rows"]

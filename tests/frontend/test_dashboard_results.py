@@ -14,7 +14,6 @@ from constitutions.models import ConstitutionVersion
 from core.models import Job, User
 from elicitation import comparisons
 from elicitation.models import Annotation, Annotator, CanonicalValue, Dataset, Participant, Study, WisdomVote
-from frontend.dashboard.constitutions import examples
 from frontend.dashboard.graph_page import lead
 from frontend.dashboard.graph_tables import Named, plain_reason
 from frontend.templatetags.folkmoot import percent
@@ -512,8 +511,11 @@ def test_a_published_constitution_is_for_everyone_with_its_evidence(
     desk: Client, published: Study, work_off: Work
 ) -> None:
     version = versions(desk, published, work_off)
-    page = shown(Client(), "public-constitution", published.slug, query="?principle=1")
-    assert version.sha256 in page and "Principle 1, evidence" in page
+    page = shown(Client(), "public-constitution", published.slug)
+    assert version.sha256 in page
+    assert reverse("public-principle", args=[published.slug, 1, 1]) in page
+    assert "Judged wiser than" in shown(Client(), "public-principle", published.slug, 1, 1)
+    assert Client().get(reverse("public-principle", args=[published.slug, 1, 99])).status_code == 404
     shown(Client(), "public-constitution-version", published.slug, 1)
     assert Client().get(reverse("public-constitution-version", args=[published.slug, 7])).status_code == 404
     assert Client().get(reverse("public-constitution", args=["nowhere"])).status_code == 404
@@ -583,8 +585,10 @@ def test_the_evidence_says_which_answer_people_preferred(desk: Client, pairs: Da
     found = re.search(r'name="extraction" value="([\w-]+)"', shown(desk, "dashboard:dataset", "pairs"))
     assert found is not None
     desk.post(address, {"act": "publish", "extraction": found[1], "note": "First"})
-    page = shown(desk, "dashboard:dataset", "pairs", query="?principle=1")
-    assert "<b>A · preferred</b>" in page and "<b>B</b>" in page
+    page = shown(Client(), "public-principle", "pairs", 1, 1)
+    assert "people chose it" in page and "the principle speaks for it" in page
+    only_for = shown(Client(), "public-principle", "pairs", 1, 1, query="?stance=for")
+    assert "Decides as people did" in only_for and "Decides otherwise" not in only_for
 
 
 def test_a_dataset_of_someone_else_is_not_there(stranger: User, pairs: Dataset) -> None:
@@ -598,20 +602,6 @@ def test_the_dataset_of_a_study_is_shown_with_the_study(desk: Client, study: Stu
     dataset = comparisons.dataset_of(study)
     response = desk.get(reverse("dashboard:dataset", args=[dataset.slug]))
     assert response["Location"] == reverse("dashboard:constitution", args=[study.slug])
-
-
-def test_a_few_comparisons_of_different_prompts_show_how_a_principle_decides() -> None:
-    pairs = [
-        ("p1", "against"),
-        ("p1", "for"),
-        ("p2", "against"),
-        ("p3", "for"),
-        ("p3", "for"),
-        ("p4", "for"),
-        ("p5", "for"),
-    ]
-    shown_pairs = examples([{"prompt": prompt, "stance": stance} for prompt, stance in pairs])
-    assert [(p["prompt"], p["stance"]) for p in shown_pairs] == [("p3", "for"), ("p4", "for"), ("p1", "against")]
 
 
 # the front page
