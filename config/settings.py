@@ -173,6 +173,7 @@ LLM_BASE_URL = env("FOLKMOOT_LLM_BASE_URL", default="")
 LLM_API_KEY = env("FOLKMOOT_LLM_API_KEY", default="")
 LLM_MODEL = env("FOLKMOOT_LLM_MODEL", default="")
 LLM_BUDGET = env("FOLKMOOT_LLM_BUDGET", default="")
+LLM_CONCURRENCY = env.int("FOLKMOOT_LLM_CONCURRENCY", default=16)
 LLM_PRICE_IN = env("FOLKMOOT_LLM_PRICE_IN", default="")
 LLM_PRICE_OUT = env("FOLKMOOT_LLM_PRICE_OUT", default="")
 

@@ -88,6 +88,7 @@ def model_settings() -> LLMSettings:
         api_key=settings.LLM_API_KEY,
         model=settings.LLM_MODEL,
         provider=settings.LLM_PROVIDER,
+        max_concurrency=settings.LLM_CONCURRENCY,
         budget=_money("FOLKMOOT_LLM_BUDGET", settings.LLM_BUDGET),
         price_in=_money("FOLKMOOT_LLM_PRICE_IN", settings.LLM_PRICE_IN),
         price_out=_money("FOLKMOOT_LLM_PRICE_OUT", settings.LLM_PRICE_OUT),

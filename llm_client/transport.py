@@ -1,10 +1,12 @@
-"""The way to the model: one event loop in a thread of its own, small connection pools, retries, one pause for all.
+"""The way to the model: one event loop in a thread of its own, one pool of connections, retries, one pause for all.
 
 One loop per process is what keeps a connection from being used in a loop that is not its own. Whoever asks stays in
 his own thread, with his own database connection; only what goes over the network happens here.
 """
 
 import asyncio
+import atexit
+import contextlib
 import json
 import math
 import os
@@ -20,15 +22,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from queue import SimpleQueue
 from typing import Any
+from urllib.request import getproxies, proxy_bypass
 
+import aiohttp
 import httpx
+from httpx_aiohttp import AiohttpTransport
 
 from llm_client.errors import LLMBadAnswer, LLMError, LLMUnavailable
 from llm_client.providers import PROVIDERS, Gathered, Message, ProviderError
 from llm_client.settings import LLMSettings
 
-POOL = 8  # measured: httpx with one large pool spends its time on the pool
 CONNECT_SECONDS = 10.0
+CLOSING_SECONDS = 1.0
 FIRST_WAIT = 0.5
 KEPT_OF_ERRORS = 2_000
 RETRIED = {408, 409, 429}
@@ -76,6 +81,7 @@ class Incoming:
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 _lines: dict[tuple[LLMSettings, Sleep], "Line"] = {}
+_inherited: list[Any] = []
 
 
 def line_to(settings: LLMSettings, sleep: Sleep) -> "Line":
@@ -92,13 +98,26 @@ def line_to(settings: LLMSettings, sleep: Sleep) -> "Line":
 
 
 def _forget() -> None:
-    """After a fork the loop's thread is gone and its connections are the parent's: begin anew."""
+    """After a fork the loop's thread is gone and its connections are the parent's: begin anew.
+
+    The old lines are kept: when they are thrown away their connections are closed, and the loop that both processes share
+    would no longer listen to those of the parent.
+    """
     global _lock, _loop
+    _inherited.append((_loop, dict(_lines)))
     _lock, _loop = threading.Lock(), None
     _lines.clear()
 
 
 os.register_at_fork(after_in_child=_forget)
+
+
+@atexit.register
+def _close() -> None:
+    """Close connections when the process ends."""
+    for line in _lines.values():
+        with contextlib.suppress(TimeoutError):
+            asyncio.run_coroutine_threadsafe(line.close(), line.loop).result(CLOSING_SECONDS)
 
 
 class Line:
@@ -107,17 +126,15 @@ class Line:
     def __init__(self, settings: LLMSettings, sleep: Sleep, loop: asyncio.AbstractEventLoop) -> None:
         self._settings = settings
         self._sleep = sleep
-        self._loop = loop
+        self.loop = loop
         self._provider = PROVIDERS[settings.provider]
-        self._url = self._provider.url(settings.base_url)
+        self._url = httpx.URL(self._provider.url(settings.base_url))
         # An answer that is packed could unpack to any size.
-        self._headers = self._provider.headers(settings.api_key) | {
-            "Content-Type": "application/json",
-            "Accept-Encoding": "identity",
-        }
+        told = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "folkmoot"}
+        self._headers = httpx.Headers(self._provider.headers(settings.api_key) | told)
         self._free = asyncio.Semaphore(settings.max_concurrency)
-        self._clients: list[httpx.AsyncClient] = []
-        self._busy: list[int] = []
+        self._transport: httpx.AsyncBaseTransport | None = None
+        self._extensions = {"timeout": {"connect": min(CONNECT_SECONDS, settings.timeout)}}
         self._paused_until = 0.0
         self._asks_for_usage = True
 
@@ -132,7 +149,13 @@ class Line:
 
         `patience` is how many seconds it may take with all attempts and waits, where someone sits before the screen.
         """
-        return asyncio.run_coroutine_threadsafe(self._send(messages, schema, on_piece, patience), self._loop)
+        return asyncio.run_coroutine_threadsafe(self._send(messages, schema, on_piece, patience), self.loop)
+
+    async def close(self) -> None:
+        """Close the connections; the next call makes new ones."""
+        if self._transport is not None:
+            await self._transport.aclose()
+            self._transport = None
 
     async def _send(
         self,
@@ -199,13 +222,14 @@ class Line:
     async def _attempt(self, body: dict[str, Any], gathered: Gathered, on_piece: OnPiece | None) -> None:
         if not self._asks_for_usage:
             body.pop("stream_options", None)
-        client, place = self._least_busy()
-        self._busy[place] += 1
         try:
             async with asyncio.timeout(self._settings.timeout):
                 content = json.dumps(body).encode()
-                request = client.build_request("POST", self._url, content=content, headers=self._headers)
-                response = await client.send(request, stream=True)
+                # Straight to the transport: of a client's redirects, cookies and authentication nothing is wanted here.
+                request = httpx.Request(
+                    "POST", self._url, content=content, headers=self._headers, extensions=self._extensions
+                )
+                response = await self._way().handle_async_request(request)
                 try:
                     await self._receive(response, gathered, on_piece)
                 finally:
@@ -217,28 +241,37 @@ class Line:
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
             reason = "The language model's address cannot be used."
             raise LLMUnavailable(reason, temporary=False, detail=repr(error)) from None
-        except (httpx.HTTPError, httpx.StreamError, OSError) as error:
+        except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
             cut = " in the middle of an answer" if gathered.pieces else ""
             reason = f"The connection to the language model failed{cut}."
             raise LLMUnavailable(reason, detail=repr(error)) from None
-        finally:
-            self._busy[place] -= 1
 
-    def _least_busy(self) -> tuple[httpx.AsyncClient, int]:
-        if not self._clients:
-            is_secure = self._url.startswith("https:")
+    def _way(self) -> httpx.AsyncBaseTransport:
+        """Return the connections, made when they are first needed: they belong to the loop.
+
+        aiohttp's, under httpx's interface: one pool of httpx's own spends 8 ms of CPU a call on itself at 50 calls at a time
+        (docs/decisions/0006-connections-to-the-model.md).
+        """
+        if self._transport is None:
+            is_secure = self._url.scheme == "https"
             # loading the trusted authorities takes time; without TLS, trusting nobody will do
             trusted = httpx.create_ssl_context() if is_secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-            limits = httpx.Limits(max_connections=POOL, max_keepalive_connections=POOL)
-            timeout = httpx.Timeout(None, connect=min(CONNECT_SECONDS, self._settings.timeout))
-            pools = math.ceil(self._settings.max_concurrency / POOL)
-            self._clients = [
-                httpx.AsyncClient(verify=trusted, limits=limits, timeout=timeout, follow_redirects=False)
-                for _ in range(pools)
-            ]
-            self._busy = [0] * pools
-        place = self._busy.index(min(self._busy))
-        return self._clients[place], place
+
+            def session() -> aiohttp.ClientSession:
+                connector = aiohttp.TCPConnector(
+                    limit=self._settings.max_concurrency, ssl=trusted, keepalive_timeout=30
+                )
+                return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+            self._transport = AiohttpTransport(verify=trusted, client=session, proxy=self._proxy())
+        return self._transport
+
+    def _proxy(self) -> httpx.Proxy | None:
+        """Return the proxy that the environment names for the model's address. Looked up once: aiohttp would at every call."""
+        if proxy_bypass(self._url.host):
+            return None
+        named = getproxies().get(self._url.scheme) or getproxies().get("all")
+        return httpx.Proxy(named if "://" in named else f"http://{named}") if named else None
 
     async def _receive(self, response: httpx.Response, gathered: Gathered, on_piece: OnPiece | None) -> None:
         if response.status_code != 200:

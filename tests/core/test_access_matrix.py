@@ -128,6 +128,7 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "studies/<slug:slug>/graphs/<str:graph>/diff/<str:other>/": {"get": UNPUBLISHED},
     "studies/<slug:slug>/graphs/<str:graph>/publish/": {"post": CHANGES},
     "constitutions/": {"get": EVERYONE, "post": ACCOUNT_CHANGE},
+    "constitutions/estimate/": {"post": ACCOUNT_CHANGE},
     "constitutions/<slug:slug>/": {"get": UNPUBLISHED},
     "constitutions/<slug:slug>/latest/": {"get": NOT_THERE},
     "constitutions/<slug:slug>/versions/": {"get": UNPUBLISHED},
@@ -301,6 +302,7 @@ def test_a_key_of_one_study_makes_no_dataset(world: World) -> None:
 FOREIGN = [
     ("owner", "post", "constitutions/", {"study": "another"}),
     ("owner", "post", "constitutions/", {"dataset": "foreign"}),
+    ("owner", "post", "constitutions/estimate/", {"dataset": "foreign"}),
     ("owner", "post", "constitutions/", {"study": "letting-go", "dataset": "foreign"}),
     ("owner", "post", "reports/", {"kind": "funnel", "study": "another"}),
     ("owner", "post", "reports/", {"kind": "agreement", "dataset": "foreign"}),

@@ -125,7 +125,7 @@ def test_every_fault_of_the_connection_is_an_outage(kind: type[Exception]) -> No
     async def attempt() -> LLMError | None:
         settings = LLMSettings(base_url="http://model.invalid", model="small")
         line = Line(settings, Waits(), asyncio.get_running_loop())
-        line._clients, line._busy = [httpx.AsyncClient(transport=Broken())], [0]
+        line._transport = Broken()
         return (await line._send((), None, None, None)).error
 
     assert isinstance(asyncio.run(attempt()), LLMUnavailable)
