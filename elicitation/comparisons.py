@@ -324,7 +324,13 @@ def add_comparison(
 
 
 def annotate(
-    comparison: Comparison, *, participant: Participant, answer: str, order_shown: str = "ab", reason: str = ""
+    comparison: Comparison,
+    *,
+    participant: Participant,
+    answer: str,
+    order_shown: str = "ab",
+    reason: str = "",
+    dwell_ms: int | None = None,
 ) -> Annotation:
     """Store which text the person finds better, by the comparison's own sides. A second answer supersedes the first.
 
@@ -354,6 +360,7 @@ def annotate(
                 answer=answer,
                 order_shown=before.order_shown if before else order_shown,
                 reason=reason,
+                dwell_ms=dwell_ms,
                 supersedes=before,
             )
     except IntegrityError:

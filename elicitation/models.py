@@ -908,6 +908,58 @@ class Annotation(models.Model):
         ]
 
 
+class DimensionAnswer(models.Model):
+    """What someone who judged a comparison says of one dimension that the study asks about."""
+
+    annotation = models.ForeignKey(Annotation, on_delete=models.CASCADE, related_name="dimensions")
+    dimension = models.CharField(max_length=40)
+    answer = models.CharField(max_length=3, help_text="a, b or tie")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [models.UniqueConstraint(fields=["annotation", "dimension"], name="one_answer_per_dimension")]
+
+
+class ShownComparison(models.Model):
+    """A comparison that was drawn for a person: at which place, with which side first, when they first saw it, and what became of
+    it."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="shown_comparisons")
+    comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="shown")
+    place = models.PositiveIntegerField()
+    order_shown = models.CharField(max_length=2, help_text="ab or ba")
+    created_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField(null=True, blank=True)
+    answered_at = models.DateTimeField(null=True, blank=True)
+    skipped_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["participant_id", "place"]
+        constraints = [
+            models.UniqueConstraint(fields=["participant", "comparison"], name="one_showing_per_comparison"),
+            models.UniqueConstraint(fields=["participant", "place"], name="one_comparison_per_place"),
+        ]
+
+
+class CandidateSet(models.Model):
+    """Answers to one prompt that were made together, and the comparisons that they became. `spread` says how far they are apart."""
+
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="candidate_sets")
+    prompt = models.TextField(max_length=4000)
+    context = models.CharField(max_length=300, blank=True)
+    wanted = models.PositiveSmallIntegerField()
+    answers = models.JSONField(default=list, help_text="A list of value (empty where nobody named one) and text")
+    spread = models.FloatField(help_text="1 minus the mean cosine of every two, 0 to 1")
+    comparisons = models.JSONField(default=list, help_text="Their numbers in the study's dataset")
+    inputs_sha256 = models.CharField(max_length=64, help_text="Of what was asked for, or of what someone wrote")
+    llm_call = models.ForeignKey("core.LLMCall", null=True, blank=True, on_delete=models.SET_NULL)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        constraints = [models.UniqueConstraint(fields=["study", "inputs_sha256"], name="one_set_of_candidates")]
+
+
 def scope_keys_of(caller: Caller, change: bool) -> Iterable[str]:
     """Return the scope keys of everything that the caller runs; to `change`, as an editor."""
     for study_id in Study.objects.run_by(caller, change=change).values_list("id", flat=True):

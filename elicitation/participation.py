@@ -24,6 +24,7 @@ from core.secrets import digest, new_code, read_code
 from core.text import clean_text
 from elicitation.models import (
     CanonicalValue,
+    Comparison,
     Consent,
     ConsentText,
     Draw,
@@ -256,7 +257,7 @@ def finish(participant: Participant) -> None:
 def next_step(participant: Participant) -> str:
     """Return what the person does next.
 
-    One of "demographics", "question", "interview", "card", "picks", "stories" and "finish".
+    One of "demographics", "question", "interview", "card", "picks", "stories", "comparisons" and "finish".
     """
     chosen = settings_of(participant.study)
     if chosen.demographics and participant.demographics_at is None:
@@ -267,6 +268,8 @@ def next_step(participant: Participant) -> str:
         return "picks"
     if chosen.stories_each and _is_waiting(participant, Draw.Kind.STORIES):
         return "stories"
+    if chosen.comparisons_each and _has_a_comparison(participant):
+        return "comparisons"
     return "finish"
 
 
@@ -285,6 +288,14 @@ def step_of_own_card(participant: Participant) -> str:
     if interview.state == Interview.State.TALKING:
         return "interview"
     return "card"
+
+
+def _has_a_comparison(participant: Participant) -> bool:
+    """Whether the person still has a pair of texts to judge. Pairs that are not drawn yet count if there may be some."""
+    shown = participant.shown_comparisons.all()
+    if not shown.exists():
+        return Comparison.objects.filter(dataset__study=participant.study_id).exists()
+    return shown.filter(answered_at=None, skipped_at=None).exists()
 
 
 def _is_waiting(participant: Participant, kind: str) -> bool:

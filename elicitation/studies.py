@@ -21,7 +21,7 @@ from core.problems import Conflict, Problem
 from core.secrets import digest, new_code, read_code
 from core.text import clean_text
 from elicitation.algorithms.lints import reading_age
-from elicitation.models import ConsentText, Context, Question, QuestionContext, Study, StudyMembership
+from elicitation.models import Comparison, ConsentText, Context, Question, QuestionContext, Study, StudyMembership
 from elicitation.study_settings import StudySettings, settings_of
 
 MOST_TITLE, MOST_DESCRIPTION, MOST_QUESTION, MOST_CONTEXT, MOST_CONSENT = 160, 4000, 2000, 300, 20000
@@ -95,8 +95,7 @@ TEMPLATES = {
     "judge": Template(
         gettext_lazy("Judge answers"),
         gettext_lazy("Two answers side by side. No interview. Ends in a constitution."),
-        {"has_interview": False, "stories_each": 0, "minutes": 6},
-        has_pages=False,
+        {"has_interview": False, "stories_each": 0, "comparisons_each": 8, "minutes": 6},
     ),
     "import": Template(
         gettext_lazy("Bring your own votes"),
@@ -297,6 +296,8 @@ def missing_before_opening(study: Study) -> list[str]:
         missing.append(_("There is no question to talk about."))
     if chosen.has_interview and chosen.stories_each and not study.contexts.exists():
         missing.append(_("There is no context: name a situation in which values can be wise."))
+    if chosen.comparisons_each and not Comparison.objects.filter(dataset__study=study).exists():
+        missing.append(_("There is no comparison: add answers that people can compare."))
     if questions.filter(is_heavy=True).exists() and not chosen.help_text.strip():
         missing.append(_("A question may be heavy, and there is no help text for people who need help."))
     return missing

@@ -27,6 +27,13 @@ class ExitQuestion(Part):
     text: str = Field(min_length=1, max_length=200)
 
 
+class Dimension(Part):
+    """One thing by which people also compare two texts, beside which is better over all."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")
+    label: str = Field(min_length=1, max_length=120)
+
+
 # What the 2023 trial asked when people left, in our words.
 EXIT_QUESTIONS = [
     ExitQuestion(key="represented", text="My card and my answers say what I care about."),
@@ -49,6 +56,11 @@ class StudySettings(Part):
     picks_shown: int = Field(default=6, ge=2, le=20)
     picks_least: int = Field(default=2, ge=0, le=20)
     stories_each: int = Field(default=3, ge=0, le=30)
+    comparisons_each: int = Field(default=0, ge=0, le=50)
+    comparison_seconds: int = Field(default=5, ge=0, le=120)
+    raters_per_comparison: int = Field(default=10, ge=1, le=1000)
+    comparisons_balance: str = Field(default="", max_length=40)
+    dimensions: list[Dimension] = Field(default_factory=list, max_length=6)
     demographics: list[DemographicField] = Field(default_factory=list, max_length=12)
     exit_questions: list[ExitQuestion] = Field(default_factory=lambda: list(EXIT_QUESTIONS), max_length=12)
     completion_code: str = Field(default="", max_length=60)

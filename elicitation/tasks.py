@@ -4,13 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 from celery import shared_task
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from core.jobs import Lease, Pause, TemporaryFailure, job_task, request_job
 from core.ledger import llm_for, model_is_configured
 from core.models import Job, User
 from core.problems import Problem
-from elicitation import deduplication, facets, stories, withdrawal
+from elicitation import candidates, deduplication, facets, stories, withdrawal
 from elicitation.models import AboutValue, Study, UpgradeStory
 from llm_client import LLMBudgetReached, LLMUnavailable
 
@@ -42,6 +43,20 @@ def propose_facets(job: Lease) -> dict[str, Any]:
         with asking_a_model():
             facets.propose(study, llm, numbers=job.inputs.get("values"), progress=job.progress)
     return {"waiting": study.considerations.filter(state=AboutValue.State.PROPOSED).count()}
+
+
+@job_task("elicitation.write_candidates")
+def write_candidates(job: Lease) -> dict[str, Any]:
+    """Let a model write answers that people can compare. Safe to run twice: the same prompt gives the same answers."""
+    study = Study.objects.get(id=job.inputs["study"])
+    llm = llm_for(study, patience=None)
+    if llm is None:
+        raise ValidationError(_("There is no AI here. Write the answers yourself."))
+    with asking_a_model():
+        made = candidates.write_candidates(
+            study, prompt=job.inputs["prompt"], context=job.inputs["context"], wanted=job.inputs["wanted"], llm=llm
+        )
+    return {"comparisons": made.comparisons, "spread": made.spread}
 
 
 def request_facets(study: Study, numbers: Sequence[int] | None, user: User | None) -> Job:

@@ -27,6 +27,7 @@ from elicitation.models import (
     Interview,
     Norm,
     Participant,
+    ShownComparison,
     Study,
     Turn,
     UpgradeStory,
@@ -48,6 +49,7 @@ def withdraw(participant: Participant) -> None:
         _empty_own_values(participant)
         _forget_calls(participant)
         Annotator.objects.filter(participant=participant).delete()
+        ShownComparison.objects.filter(participant=participant).delete()
         VerificationAnswer.objects.filter(participant=participant).delete()
         WisdomVote.objects.filter(participant=participant).delete()
         Endorsement.objects.filter(participant=participant).delete()

@@ -18,7 +18,7 @@ from config.sample import walk
 from core import jobs, ledger
 from core.jobs import Lease, LeaseLost, claim, perform, request_job
 from core.models import Job, LLMCall, User
-from elicitation import facets
+from elicitation import candidates, facets
 from elicitation.models import Study
 from llm_client.fake import SETTINGS, FakeLLM
 from tests.people import card_of, join
@@ -32,9 +32,17 @@ WORK: dict[str, Ask] = {
     "elicitation.propose_facets": lambda study, user: {"study": str(study.id)},
     "elicitation.propose_merges": lambda study, user: {"study": str(study.id)},
     "elicitation.propose_stories": lambda study, user: {"study": str(study.id)},
+    "elicitation.write_candidates": lambda study, user: {
+        "study": str(study.id), "prompt": "Is it late?", "context": "", "wanted": 2,
+    },
     "graphs.build": lambda study, user: {"study": str(study.id), "publish": True, "seed": 5},
     "reports.run": lambda study, user: {"kind": "funnel", "study": str(study.id), "params": {}, "user": user.id},
 }  # fmt: skip
+
+
+CANDIDATES = {
+    "answers": [{"value": "rest", "text": "Yes, sleep."}, {"value": "work", "text": "There is an hour left."}]
+}
 
 
 class UndoneError(Exception):
@@ -65,6 +73,8 @@ def remember_answers(settings: Any) -> Iterator[Callable[[Study], None]]:
         settings.LLM_BASE_URL, settings.LLM_MODEL = SETTINGS.base_url, SETTINGS.model
         ledger.model_settings.cache_clear()
         facets.propose(study, FakeLLM(lambda asked: PROPOSED, ledger=ledger.DatabaseLedger(study.scope_key)))
+        model = FakeLLM(lambda asked: CANDIDATES, ledger=ledger.DatabaseLedger(study.scope_key))
+        candidates.write_candidates(study, prompt="Is it late?", wanted=2, llm=model).delete()
         study.norms.all().delete()
 
     yield remember
@@ -74,7 +84,7 @@ def remember_answers(settings: Any) -> Iterator[Callable[[Study], None]]:
 @pytest.fixture
 def make_job(study: Study, facilitator: User, remember_answers: Callable[[Study], None]) -> Callable[[str], Job]:
     def make(kind: str) -> Job:
-        if kind == "elicitation.propose_facets":
+        if kind in ("elicitation.propose_facets", "elicitation.write_candidates"):
             remember_answers(study)
         inputs = WORK[kind](study, facilitator)
         return request_job(kind, inputs, scope_key=study.scope_key, user=facilitator)

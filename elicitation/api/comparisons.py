@@ -3,6 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import path
 from drf_spectacular.utils import extend_schema
@@ -12,11 +13,12 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.access import IsFacilitator, IsParticipant, caller_of
-from elicitation import comparisons
+from elicitation import arena, comparisons
 from elicitation.api.downloads import DownloadableList
 from elicitation.api.draws import participant_in
 from elicitation.api.studies import changeable_study
 from elicitation.models import Annotation, Comparison, Study
+from elicitation.study_settings import settings_of
 
 
 class PairSerializer(serializers.ModelSerializer[Comparison]):
@@ -40,9 +42,13 @@ class JudgementSerializer(serializers.ModelSerializer[Annotation]):
     order_shown = serializers.ChoiceField(choices=["ab", "ba"], default="ab")
     reason = serializers.CharField(max_length=4000, required=False, allow_blank=True, default="")
 
+    by_dimension = serializers.DictField(
+        child=serializers.ChoiceField(choices=["a", "b", "tie"]), required=False, write_only=True
+    )
+
     class Meta:
         model = Annotation
-        fields = ("answer", "order_shown", "reason")
+        fields = ("answer", "order_shown", "reason", "by_dimension")
 
 
 class StudyComparisonListView(DownloadableList[Comparison]):
@@ -65,6 +71,12 @@ class StudyComparisonListView(DownloadableList[Comparison]):
         if caller.participant is not None:
             me = participant_in(self.request, slug)
             open_to_me = Comparison.objects.filter(dataset__study=me.study)
+            if settings_of(me.study).comparisons_each:
+                waiting = [item for item in arena.pairs_of(me) if not arena.is_done(item)]
+                for item in waiting:
+                    arena.see(item)
+                mine = open_to_me.filter(shown__participant=me, shown__in=waiting)
+                return mine.order_by("shown__place")
             return open_to_me.exclude(annotations__annotator__participant=me).order_by("number")
         study = get_object_or_404(Study.objects.run_by(caller), slug=slug)
         return Comparison.objects.filter(dataset__study=study).order_by("number")
@@ -91,7 +103,15 @@ class JudgementView(APIView):
         )
         serializer = JudgementSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        annotation = comparisons.annotate(comparison, participant=me, **serializer.validated_data)
+        told = dict(serializer.validated_data)
+        dimensions = told.pop("by_dimension", {})
+        if settings_of(me.study).comparisons_each:
+            item = arena.item_for(me, comparison)
+            if item is None:
+                raise Http404
+            annotation = arena.judge(item, answer=told["answer"], reason=told["reason"], dimensions=dimensions)
+        else:
+            annotation = comparisons.annotate(comparison, participant=me, **told)
         return Response(JudgementSerializer(annotation).data)
 
 

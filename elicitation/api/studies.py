@@ -21,6 +21,7 @@ from elicitation.study_settings import StudySettings, settings_of
 # What everyone may know of a study's settings: what it asks of people and what it promises them.
 PUBLIC_SETTINGS = (
     "interviewer", "turn_budget", "minutes", "has_interview", "picks_shown", "picks_least", "stories_each",
+    "comparisons_each", "comparison_seconds", "dimensions",
     "demographics", "exit_questions", "contact", "withdraw_until", "keep_talks_months", "help_text",
 )  # fmt: skip
 

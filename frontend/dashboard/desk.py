@@ -43,6 +43,7 @@ def job_titles() -> dict[str, str]:
         "elicitation.propose_merges": _("Look for nearly equal values"),
         "elicitation.propose_stories": _("Propose stories"),
         "elicitation.propose_facets": _("Propose values, rights, duties and norms"),
+        "elicitation.write_candidates": _("Write answers to compare"),
         "graphs.build": _("Build the moral graph"),
         "constitutions.extract": _("Look for principles"),
         "reports.run": _("Make a report"),

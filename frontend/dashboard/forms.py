@@ -64,6 +64,16 @@ class SettingsForm(DeskForm):
         ),
     )
     stories_each = forms.IntegerField(label=_("Stories each person judges"), min_value=0, max_value=30)
+    comparisons_each = forms.IntegerField(
+        label=_("Pairs of answers each person compares"),
+        min_value=0,
+        max_value=50,
+        help_text=_("Two texts side by side, blind. 0: none."),
+    )
+    comparison_seconds = forms.IntegerField(
+        label=_("Seconds that both answers must have been open"), min_value=0, max_value=120
+    )
+    raters_per_comparison = forms.IntegerField(label=_("People wanted for each pair"), min_value=1, max_value=1000)
     minutes = forms.IntegerField(label=_("Minutes, as people are told"), min_value=1, max_value=90)
     withdraw_until = forms.DateField(
         label=_("Taking back works until"),
@@ -129,8 +139,26 @@ class SettingsForm(DeskForm):
 
     def settings_fields(self) -> list[forms.BoundField]:
         """Return the short fields that stand in two columns."""
-        names = ("turn_budget", "interviewer", "stories_each", "minutes", "withdraw_until", "keep_talks_months")
-        return [self[name] for name in (*names, "contact", "most_participants", "completion_code")]
+        names = (
+            "turn_budget",
+            "interviewer",
+            "stories_each",
+            "comparisons_each",
+            "minutes",
+            "withdraw_until",
+            "keep_talks_months",
+        )
+        return [
+            self[name]
+            for name in (
+                *names,
+                "comparison_seconds",
+                "raters_per_comparison",
+                "contact",
+                "most_participants",
+                "completion_code",
+            )
+        ]
 
     def settings(self) -> dict[str, Any]:
         """Return those of the fields that are settings of a study."""

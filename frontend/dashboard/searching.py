@@ -42,7 +42,7 @@ def _questions(study: Study | None) -> list[dict[str, Any]]:
 
 def options_typed(typed: Mapping[str, str]) -> dict[str, Any]:
     """Return the options that a form gives, as inputs of a job. Raises ValidationError for an amount of money that is none."""
-    options: dict[str, Any] = {"principles": _whole(typed.get("principles"), 5), "seed": 0}
+    options: dict[str, Any] = {"principles": whole(typed.get("principles"), 5), "seed": 0}
     whose = typed.get("whose", "")
     if whose.startswith("by:"):
         options["by"] = whose.removeprefix("by:")
@@ -53,7 +53,7 @@ def options_typed(typed: Mapping[str, str]) -> dict[str, Any]:
         options |= {
             "judge": "llm",
             "fixed": [line for line in own if line],
-            "rounds": _whole(typed.get("rounds"), 1),
+            "rounds": whole(typed.get("rounds"), 1),
             "reader": typed.get("reader") == "yes",
         }
     return options
@@ -71,7 +71,8 @@ def cap_typed(typed: Mapping[str, str]) -> str:
     return written
 
 
-def _whole(typed: str | None, default: int) -> int:
+def whole(typed: str | None, default: int) -> int:
+    """Return the whole number that a form gives, or the default for what is none."""
     return int(typed) if typed and typed.isascii() and typed.isdigit() and len(typed) < 10 else default
 
 

@@ -1,6 +1,7 @@
 from django.urls import path
 
 from frontend.dashboard import (
+    comparing,
     constitutions,
     facets,
     groups,
@@ -31,6 +32,7 @@ urlpatterns = [
     path("studies/<slug:slug>/stories/new/", stories.NewStoryView.as_view(), name="new-story"),
     path("studies/<slug:slug>/stories/<int:number>/", stories.StoryView.as_view(), name="story"),
     path("studies/<slug:slug>/votes/", material.VotesView.as_view(), name="votes"),
+    path("studies/<slug:slug>/comparisons/", comparing.ComparisonsView.as_view(), name="comparisons"),
     path("studies/<slug:slug>/graph/", results.GraphView.as_view(), name="graph"),
     path("studies/<slug:slug>/graph/compare/", snapshots.SnapshotsView.as_view(), name="snapshots"),
     path("studies/<slug:slug>/graph/<int:number>/", results.GraphView.as_view(), name="graph-number"),

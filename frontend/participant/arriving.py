@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from core.ledger import model_is_configured
 from core.problems import Problem
 from elicitation import participation
-from elicitation.models import ConsentText, Study
+from elicitation.models import Comparison, ConsentText, Study
 from frontend.participant import walk
 from frontend.participant.pages import ParticipantPage, StudyPage, problem_of, remember, runs
 
@@ -23,7 +23,7 @@ from frontend.participant.pages import ParticipantPage, StudyPage, problem_of, r
 PANEL_IDS = ("outside_id", "PROLIFIC_PID", "participantId", "workerId")
 
 # What the overview tells apart, and the steps that each takes.
-PARTS = {"talk": ("question", "talk"), "card": ("card",), "others": ("others", "stories")}
+PARTS = {"talk": ("question", "talk"), "card": ("card",), "others": ("others", "stories"), "compare": ("compare",)}
 
 
 class TakePartView(StudyPage):
@@ -41,9 +41,14 @@ class TakePartView(StudyPage):
         invitation = participation.open_invitation(self.study)
         if not invitation.is_open and not runs(request, self.study):
             return self.state_page(request, "not_open.html", why_not=invitation.why_not)
-        if not self.settings.has_interview and not self.study.values.filter(is_archived=False).exists():
+        if not self.settings.has_interview and not self._has_something_to_judge():
             return self.state_page(request, "not_open.html", why_not=_("There is nothing to judge here yet."))
         return self.show(request)
+
+    def _has_something_to_judge(self) -> bool:
+        has_pairs = Comparison.objects.filter(dataset__study=self.study).exists()
+        has_values = self.study.values.filter(is_archived=False).exists()
+        return has_values or (has_pairs and self.settings.comparisons_each > 0)
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         text = self._consent_text()
@@ -70,6 +75,7 @@ class TakePartView(StudyPage):
         minutes = {part: walk.minutes_of(self.study, *steps) for part, steps in PARTS.items()}
         return {
             "consent": self._consent_text(),
+            "has_values": self.settings.has_interview or self.study.values.filter(is_archived=False).exists(),
             "offers_model": self._offers_model(),
             "askers": _askers(),
             "outside_id": next((value for value in sent if value), ""),

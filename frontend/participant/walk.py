@@ -6,7 +6,7 @@ from math import ceil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from elicitation.models import Study
+from elicitation.models import CanonicalValue, Study
 from elicitation.study_settings import settings_of
 
 # The steps, with the part of the announced time that each takes (medians of the 2023 trial's people).
@@ -17,6 +17,7 @@ STEPS = {
     "card": (gettext_lazy("Your card"), 0.15),
     "others": (gettext_lazy("Other values"), 0.08),
     "stories": (gettext_lazy("Stories"), 0.12),
+    "compare": (gettext_lazy("Two answers"), 0.25),
 }
 
 # The page of each step that `participation.next_step` names.
@@ -27,6 +28,7 @@ PAGES = {
     "card": "card",
     "picks": "others",
     "stories": "stories",
+    "comparisons": "compare",
     "finish": "finish",
 }
 
@@ -55,6 +57,10 @@ def steps_of(study: Study) -> list[str]:
         left_out.add("question")
     if not chosen.stories_each:
         left_out.add("stories")
+    if not chosen.has_interview and not CanonicalValue.objects.filter(study=study, is_archived=False).exists():
+        left_out.add("others")
+    if not chosen.comparisons_each:
+        left_out.add("compare")
     return [step for step in STEPS if step not in left_out]
 
 

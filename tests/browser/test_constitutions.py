@@ -1,6 +1,7 @@
 """A constitution from a run with a model to its published page, in a real browser. The model is a fake server that knows what was
 planted: three groups, of which one contradicts the others."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,15 @@ import pytest
 from playwright.sync_api import expect
 
 from core import ledger
+from elicitation.candidates import add_candidates
 from elicitation.comparisons import import_comparisons
+from elicitation.models import Annotation
 from tests.browser import walk
 from tests.browser.conftest import PHONE
 from tests.browser.test_dashboard import DESK, OPENS, ada, sign_in, work_off
 from tests.constitutions.planted_judge import PlantedJudge, planted_rows, write_rows
 from tests.llm_client.server import FakeModelServer
+from tests.people import make_study
 
 __all__ = ["ada"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -71,3 +75,52 @@ def test_a_constitution_is_sought_read_and_published(
     page.goto("/c/moot/1/1/")
     expect(page.get_by_role("heading", name="The comparisons it speaks about")).to_be_visible()
     look(page, f"constitution-principle-{width}")
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_two_answers_are_compared_on_a_phone(open_browser: OPENS, look: walk.Look, script: bool) -> None:
+    study = make_study("answers", "Which answer is better?")
+    study.settings = {"has_interview": False, "stories_each": 0, "comparisons_each": 2, "comparison_seconds": 0}
+    study.settings["dimensions"] = [{"key": "honest", "label": "Which is more honest?"}]
+    study.save()
+    first = "You can tell her today, and say what you can still do together. She may be angry. That is hers to be."
+    other = (
+        "Wait until the visit is over. It would spoil the days that she was looking forward to, and change nothing now."
+    )
+    for prompt in ("My mother keeps falling. Do I tell her that I looked at a home?", "Should I say it at the feast?"):
+        add_candidates(study, prompt=prompt, texts=[first, other], context="When someone is losing a choice")
+    page = open_browser(**PHONE, java_script_enabled=script).new_page()
+    page.goto("/s/answers/")
+    if script:
+        look(page, "arena-start-phone")
+    page.get_by_label("I have read this and I agree").check()
+    page.get_by_role("button", name="Agree and begin").click()
+    expect(page.get_by_text("pair 1 of 2")).to_be_visible()
+    if script:
+        look(page, "arena-phone")
+    page.get_by_role("radio", name="The first It is better.").check()
+    page.get_by_role("radio", name="the second", exact=True).check()
+    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("link", name="Back").click()
+    expect(page.get_by_role("radio", name="The first It is better.")).to_be_checked()
+    page.get_by_label("Neither is good").check()
+    page.get_by_role("button", name="Save and go on").click()
+    page.get_by_role("button", name="Skip this one").click()
+    expect(page).to_have_url(re.compile("/finish/"))
+    assert [a.answer for a in Annotation.objects.order_by("id")][-1] == "both_bad"
+    assert Annotation.objects.count() == 2
+
+
+def test_a_facilitator_adds_answers_to_compare(ada: Any, model: None, open_browser: OPENS, look: walk.Look) -> None:
+    study = make_study("answers", "Which answer is better?")
+    study.memberships.create(user=ada, role="owner")
+    page = open_browser(**DESK).new_page()
+    sign_in(page)
+    page.goto("/studies/answers/comparisons/")
+    page.get_by_label("The prompt that they answer").fill("Do I tell her?")
+    page.get_by_text("Write them yourself").click()
+    page.get_by_label("Answer 1").fill("Yes, today.")
+    page.get_by_label("Answer 2").fill("Not before she asks.")
+    page.get_by_role("button", name="Add every two as a pair").click()
+    expect(page.get_by_role("row").filter(has_text="Not before she asks.")).to_be_visible()
+    look(page, "comparisons-desk")

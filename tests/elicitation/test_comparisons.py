@@ -244,7 +244,7 @@ def test_the_same_answer_again_is_the_same_annotation(participant: Participant, 
 
 @pytest.mark.parametrize("wrong", [{"answer": "none"}, {"answer": "c"}, {"answer": "a", "order_shown": "up"}])
 def test_an_answer_that_there_is_not_is_refused(
-    participant: Participant, own_pair: Comparison, wrong: dict[str, str]
+    participant: Participant, own_pair: Comparison, wrong: dict[str, Any]
 ) -> None:
     with pytest.raises(ValidationError):
         comparisons.annotate(own_pair, participant=participant, **wrong)

@@ -13,7 +13,7 @@ from rest_framework.test import APIClient
 from core.ledger import DatabaseLedger
 from core.models import IdempotencyKey, LLMCall
 from core.problems import Gone
-from elicitation import cards, interviews, participation, personal_data, verification, withdrawal
+from elicitation import arena, cards, comparisons, interviews, participation, personal_data, verification, withdrawal
 from elicitation.models import (
     Annotation,
     Annotator,
@@ -27,6 +27,7 @@ from elicitation.models import (
     Exposure,
     Interview,
     Participant,
+    ShownComparison,
     Study,
     Turn,
     UpgradeStory,
@@ -87,6 +88,12 @@ def everything(participant: Participant, study: Study, context: Context) -> Part
         request_sha256="x", outcome="ok", raw_text=f"so {SECRET}", cost="0.01",
     )  # fmt: skip
     participation.save_exit_answers(person, {"fair": 4})
+    pair = comparisons.add_comparison(comparisons.dataset_of(study), prompt="Q", text_a="one", text_b="two")
+    shown = ShownComparison.objects.create(participant=person, comparison=pair, place=1, order_shown="ab")
+    study.settings |= {"comparison_seconds": 0, "dimensions": [{"key": "honest", "label": "More honest?"}]}
+    study.save()
+    person.refresh_from_db()
+    arena.judge(shown, answer="a", reason=SECRET, dimensions={"honest": "a"})
     verification.say(person, "fair_position", "not_fair", f"{SECRET} is higher")
     person.refresh_from_db()
     return person

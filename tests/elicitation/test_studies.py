@@ -12,6 +12,7 @@ from core import api_keys
 from core.models import SignInCode, User
 from core.problems import Conflict, Problem
 from elicitation import studies
+from elicitation.candidates import add_candidates
 from elicitation.models import Interview, Participant, Study, StudyMembership
 from elicitation.studies import AskedQuestion
 from elicitation.study_settings import settings_of
@@ -31,6 +32,8 @@ def draft(facilitator: User) -> Study:
 def test_every_template_lacks_nothing_but_a_consent_text(facilitator: User, template: str) -> None:
     study = studies.create_study(facilitator, template=template, title="A study")
     assert study.state == "draft"
+    if template == "judge":
+        add_candidates(study, prompt="Is it late?", texts=["Yes.", "It is half past nine."])
     assert ["consent" in line for line in studies.missing_before_opening(study)] == [True]
     studies.set_consent_text(study, "We keep your talk for a year.")
     studies.open_study(study)
