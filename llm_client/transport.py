@@ -6,6 +6,7 @@ his own thread, with his own database connection; only what goes over the networ
 
 import asyncio
 import atexit
+import base64
 import contextlib
 import json
 import math
@@ -132,6 +133,10 @@ class Line:
         # An answer that is packed could unpack to any size.
         told = {"Content-Type": "application/json", "Accept-Encoding": "identity", "User-Agent": "folkmoot"}
         self._headers = httpx.Headers(self._provider.headers(settings.api_key) | told)
+        if self._url.userinfo:  # a name and a password in the address stand for the key
+            named = f"{self._url.username}:{self._url.password}".encode()
+            self._headers["Authorization"] = f"Basic {base64.b64encode(named).decode()}"
+            self._url = self._url.copy_with(username=None, password=None)
         self._free = asyncio.Semaphore(settings.max_concurrency)
         self._transport: httpx.AsyncBaseTransport | None = None
         self._extensions = {"timeout": {"connect": min(CONNECT_SECONDS, settings.timeout)}}
@@ -238,13 +243,13 @@ class Line:
             raise LLMUnavailable(
                 f"The language model did not answer within {self._settings.timeout:g} seconds."
             ) from None
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError) as error:
-            reason = "The language model's address cannot be used."
-            raise LLMUnavailable(reason, temporary=False, detail=repr(error)) from None
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, httpx.LocalProtocolError, ValueError) as error:
+            reason = "The language model's address or key cannot be used."  # aiohttp raises a bare ValueError
+            raise LLMUnavailable(reason, temporary=False, detail=self._detail(repr(error))) from None
         except (httpx.HTTPError, httpx.StreamError, aiohttp.ClientError, OSError) as error:
             cut = " in the middle of an answer" if gathered.pieces else ""
             reason = f"The connection to the language model failed{cut}."
-            raise LLMUnavailable(reason, detail=repr(error)) from None
+            raise LLMUnavailable(reason, detail=self._detail(repr(error))) from None
 
     def _way(self) -> httpx.AsyncBaseTransport:
         """Return the connections, made when they are first needed: they belong to the loop.

@@ -250,6 +250,21 @@ def test_the_key_is_sent_and_never_told(llm: LLM, server: FakeModelServer, ledge
     assert "wrong key" in ledger.calls[0].error
 
 
+@pytest.mark.parametrize("key", ["", KEY])
+def test_a_name_and_password_in_the_address_are_sent_in_place_of_the_key(
+    make_llm: MakeLLM, server: FakeModelServer, key: str
+) -> None:
+    greet(make_llm(base_url=server.url.replace("//", "//ada:s3cret@"), api_key=key))
+    assert server.headers[0]["authorization"] == "Basic YWRhOnMzY3JldA=="
+
+
+def test_a_key_that_no_header_can_hold_is_said_and_not_told(make_llm: MakeLLM, server: FakeModelServer) -> None:
+    fault = fault_of(make_llm(api_key=f"{KEY}\nX-Other: 1"))
+    assert isinstance(fault, LLMUnavailable) and not fault.temporary
+    assert KEY not in fault.reason + fault.detail
+    assert not server.requests
+
+
 def test_the_reason_holds_nothing_of_what_the_server_said(llm: LLM, server: FakeModelServer) -> None:
     server.answer_with(lambda body: Answer(status=400, body=b"my secret wish"))
     fault = fault_of(llm)
