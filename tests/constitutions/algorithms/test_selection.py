@@ -3,6 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
+from bench.features_judge import leaning
 from constitutions.algorithms import selection
 from constitutions.algorithms.selection import (
     CLUSTER_T,
@@ -114,15 +115,6 @@ def test_orientation_is_towards_the_preferred_text() -> None:
 
 
 # raters
-
-
-def leaning(seed: int, raters: int, pairs: int = 200, of: int = 30, sigma: float = 1.0) -> tuple[np.ndarray, list[int]]:
-    """Return votes of raters who each lean their own way on every candidate, none on the whole, and who gave which."""
-    rng = np.random.default_rng(seed)
-    who = np.arange(pairs) % raters
-    agree = 1 / (1 + np.exp(-rng.normal(0, sigma, (raters, of))))
-    votes = np.where(rng.random((pairs, of)) < agree[who], 1, -1)
-    return np.where(rng.random((pairs, of)) < 0.6, votes, 0), who.tolist()
 
 
 @pytest.mark.parametrize(
