@@ -3,7 +3,8 @@
 import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from core.models import User
 from core.numbers import next_number
 from core.problems import Conflict
 from core.text import clean_text
-from elicitation.comparison_formats import FORMATS, annotated_pairs, icai_csv, jsonl, read_comparisons, trl
+from elicitation.comparison_formats import EXPORTS, annotated_pairs, icai_csv, jsonl, read_comparisons, trl
 from elicitation.comparison_formats.content import (
     MOST_TEXT,
     AnnotationRow,
@@ -33,6 +34,7 @@ from elicitation.tables import BadFile
 
 BATCH = 500
 MOST_SLUG = 60
+FIRST = 3  # comparisons that a preview shows
 
 Texts = tuple[str | None, ...]  # prompt, text_a, text_b
 
@@ -48,6 +50,43 @@ def dataset_of(study: Study) -> Dataset:
     return Dataset.objects.get_or_create(study=study, defaults={"slug": free, "title": study.title})[0]
 
 
+class Preview(NamedTuple):
+    """What an import of a file would do. `fresh` comparisons would be taken in, `known` ones are there already and left;
+    `answers` by what they say, `annotators` by kind; `first` are the first comparisons as they are read."""
+
+    format: str
+    slug: str
+    is_new: bool
+    comparisons: int
+    fresh: int
+    known: int
+    annotators: dict[str, int]
+    answers: dict[str, int]
+    first: list[ComparisonRow]
+    notes: list[str]
+
+
+def preview_comparisons(path: Path, slug: str, *, format: str = "auto", title: str = "") -> Preview:
+    """Return what `import_comparisons` would do with the same file, and write nothing. Raises BadFile as it does."""
+    _checked_names(slug, title)
+    file = read_comparisons(path, format)
+    dataset = Dataset.objects.filter(slug=slug).first()
+    fresh, others = (file.comparisons, 0) if dataset is None else _only_new(file, dataset, path.name)
+    kinds = Counter(a.kind for a in file.annotators.values())
+    return Preview(
+        file.format,
+        slug,
+        dataset is None,
+        len(file.comparisons),
+        len(fresh),
+        len(file.comparisons) - len(fresh),
+        {kind: kinds[kind] for kind in Annotator.Kind.values if kinds[kind]},
+        dict(Counter(a.answer for row in file.comparisons for a in row.annotations)),
+        file.comparisons[:FIRST],
+        file.notes + _notes_on_known(len(file.comparisons) - len(fresh), len(fresh), others),
+    )
+
+
 def import_comparisons(
     path: Path, slug: str, *, format: str = "auto", title: str = "", owner: User | None = None
 ) -> ImportSummary:
@@ -56,16 +95,7 @@ def import_comparisons(
     A comparison that the dataset has (by the source's id, or by its texts) is left as it is; raises BadFile if it is
     there with other texts, and for anything wrong in the file. Nothing is written then.
     """
-    try:
-        validate_slug(slug)
-        MaxLengthValidator(MOST_SLUG)(slug)
-    except ValidationError:
-        told = f"{slug[:70]!r} is no name of a dataset; use up to {MOST_SLUG} letters, digits and dashes"
-        raise BadFile([f"dataset: {told}"]) from None
-    try:
-        title = clean_text(title, field="title", most=160).strip()
-    except ValidationError as error:
-        raise BadFile([f"title: {' '.join(error.messages)}"]) from None
+    title = _checked_names(slug, title)
     file = read_comparisons(path, format)
     with transaction.atomic():
         dataset, is_new = Dataset.objects.get_or_create(
@@ -81,23 +111,55 @@ def import_comparisons(
         Dataset.objects.select_for_update().get(id=dataset.id)  # two imports at once come one after the other
         fresh, others = _only_new(file, dataset, path.name)
         counts = _store(fresh, file, dataset)
-    known = len(file.comparisons) - len(fresh)
+    notes = file.notes + _notes_on_known(len(file.comparisons) - len(fresh), len(fresh), others)
+    return ImportSummary(slug, changed=is_new or bool(fresh), counts=counts, notes=notes)
+
+
+def _checked_names(slug: str, title: str) -> str:
+    """Return the title without space around it. Raises BadFile for a slug or a title that can't be."""
+    try:
+        validate_slug(slug)
+        MaxLengthValidator(MOST_SLUG)(slug)
+    except ValidationError:
+        told = f"{slug[:70]!r} is no name of a dataset; use up to {MOST_SLUG} letters, digits and dashes"
+        raise BadFile([f"dataset: {told}"]) from None
+    try:
+        title = clean_text(title, field="title", most=160).strip()
+    except ValidationError as error:
+        raise BadFile([f"title: {' '.join(error.messages)}"]) from None
+    return title
+
+
+def _notes_on_known(known: int, fresh: int, others: int) -> list[str]:
+    """Tell of comparisons that are there already, and of those among them that have other answers in the file."""
     notes = [f"{known} comparisons were there already and are left as they were"] if known and fresh else []
     if others:
         notes.append(
             f"{others} of the comparisons that are there have other answers in this file; they were not taken in"
         )
-    return ImportSummary(slug, changed=is_new or bool(fresh), counts=counts, notes=file.notes + notes)
+    return notes
 
 
 def import_upload(name: str, data: bytes, slug: str, *, format: str, title: str, owner: User | None) -> ImportSummary:
     """Import what someone sent, as `import_comparisons` does a file; errors call it by the name that it was sent with."""
+    with _as_file(name, data) as file:
+        return import_comparisons(file, slug, format=format, title=title, owner=owner)
+
+
+def preview_upload(name: str, data: bytes, slug: str, *, format: str, title: str) -> Preview:
+    """Return what `import_upload` would do, and write nothing."""
+    with _as_file(name, data) as file:
+        return preview_comparisons(file, slug, format=format, title=title)
+
+
+@contextmanager
+def _as_file(name: str, data: bytes) -> Iterator[Path]:
     path = Path(re.sub(r"[^\w. -]", "_", name))
     stem = path.stem.strip(". ")[:50] or "upload"  # a longer one may be too long for the file system
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / (stem + path.suffix[:10])
         file.write_bytes(data)
-        return import_comparisons(file, slug, format=format, title=title, owner=owner)
+        yield file
 
 
 def _only_new(file: ComparisonFile, dataset: Dataset, name: str) -> tuple[list[ComparisonRow], int]:
@@ -190,13 +252,13 @@ def _store(fresh: Sequence[ComparisonRow], file: ComparisonFile, dataset: Datase
 
 
 def export_comparisons(dataset: Dataset, form: str, *, annotator: str = "") -> str:
-    """Return a dataset in one of `FORMATS`.
+    """Return a dataset in one of `EXPORTS`.
 
     Forms that hold one answer (icai-csv, trl) give that of `annotator`, else of the dataset's default annotator, else the
     majority of the human ones. Raises ValueError for another form, LookupError for an annotator that is not there.
     """
-    if form not in FORMATS:
-        raise ValueError(f"there is no format {form!r}; choose one of {', '.join(FORMATS)}")
+    if form not in EXPORTS:
+        raise ValueError(f"there is no format {form!r}; choose one of {', '.join(EXPORTS)}")
     annotators = {
         a.source_id: AnnotatorRow(a.source_id, a.kind, a.name, a.source_record)
         for a in dataset.annotators.order_by("number")

@@ -18,8 +18,8 @@ from rest_framework.views import APIView
 
 from core.access import HasScope, IsFacilitator, MakesNew, caller_of
 from core.problems import MOST_FILE_BYTES, Problem
-from elicitation.comparison_formats import FORMATS
-from elicitation.comparisons import export_comparisons, import_upload
+from elicitation.comparison_formats import EXPORTS, FORMATS
+from elicitation.comparisons import Preview, export_comparisons, import_upload, preview_upload
 from elicitation.models import Annotation, Comparison, Dataset
 from elicitation.tables import BadFile
 
@@ -92,6 +92,24 @@ class ComparisonUpload(serializers.Serializer[Any]):
     file = serializers.FileField()
     format = serializers.ChoiceField(choices=("auto", *FORMATS), default="auto")
     title = serializers.CharField(required=False, max_length=160)
+    preview = serializers.BooleanField(default=False, help_text="Tell what the file holds, and take nothing in.")
+
+
+def _told(preview: Preview) -> dict[str, Any]:
+    """Return a preview for REST. What would be shown as text is shown as it would be stored."""
+    first = [
+        {
+            "source_id": row.source_id,
+            "prompt": row.prompt,
+            "context": row.context,
+            "text_a": row.text_a,
+            "text_b": row.text_b,
+            "annotations": [{"annotator": a.annotator, "answer": a.answer} for a in row.annotations],
+        }
+        for row in preview.first
+    ]
+    told = {name: value for name, value in preview._asdict().items() if name not in ("slug", "first")}
+    return {"dataset": preview.slug, **told, "first": first}
 
 
 class ComparisonListView(generics.ListAPIView[Comparison]):
@@ -131,6 +149,9 @@ class ComparisonListView(generics.ListAPIView[Comparison]):
             )
         title = serializer.validated_data.get("title", "")
         try:
+            if serializer.validated_data["preview"]:
+                seen = preview_upload(upload.name, upload.read(), slug, format=form, title=title)
+                return Response(_told(seen))
             summary = import_upload(upload.name, upload.read(), slug, format=form, title=title, owner=caller.user)
         except BadFile as bad:
             errors = [{"field": "file", "detail": line} for line in bad.lines]
@@ -148,14 +169,14 @@ class ComparisonDownloadView(APIView):
     also_served = ("text/csv", "application/x-ndjson")
 
     @extend_schema(
-        parameters=[OpenApiParameter("export", str, enum=list(FORMATS))], responses={200: OpenApiTypes.OBJECT}
+        parameters=[OpenApiParameter("export", str, enum=list(EXPORTS))], responses={200: OpenApiTypes.OBJECT}
     )
     def get(self, request: Request, slug: str) -> HttpResponseBase:
         dataset = get_object_or_404(Dataset.objects.shown_to(caller_of(request)), slug=slug)
         form = request.query_params.get("export", "jsonl")
-        if form not in FORMATS:
+        if form not in EXPORTS:
             raise Problem(
-                400, "unknown-export", f"There is no export {form[:40]!r}", f"Choose one of: {', '.join(FORMATS)}."
+                400, "unknown-export", f"There is no export {form[:40]!r}", f"Choose one of: {', '.join(EXPORTS)}."
             )
         kinds = {"icai-csv": "text/csv; charset=utf-8", "annotated-pairs": "application/json"}
         response = HttpResponse(export_comparisons(dataset, form), content_type=kinds.get(form, "application/x-ndjson"))

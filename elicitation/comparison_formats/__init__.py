@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from elicitation.comparison_formats import annotated_pairs, icai_csv, jsonl, trl
+from elicitation.comparison_formats import annotated_pairs, icai_csv, jsonl, label_studio, trl
 from elicitation.comparison_formats.content import ComparisonFile
 from elicitation.tables import BadFile, Errors, read_text
 
@@ -13,8 +13,10 @@ READERS = {
     "icai-csv": icai_csv.read,
     "annotated-pairs": annotated_pairs.read,
     "trl": trl.read,
+    "label-studio": label_studio.read,
 }
 FORMATS = tuple(READERS)
+EXPORTS = ("jsonl", "icai-csv", "annotated-pairs", "trl")
 
 
 def read_comparisons(path: Path, form: str = "auto") -> ComparisonFile:
@@ -44,6 +46,8 @@ def _detect(path: Path, errors: Errors) -> str:
     if text is None:
         return ""
     begins = text.lstrip().split("\n", 1)[0]
+    if begins.startswith("[") and _is_list_of_tasks(text):
+        return "label-studio"
     if begins.startswith("{"):
         try:
             keys = set(json.loads(begins))
@@ -59,6 +63,13 @@ def _detect(path: Path, errors: Errors) -> str:
     )
     errors.add(path.name, 1, "", what)
     return ""
+
+
+def _is_list_of_tasks(text: str) -> bool:
+    try:
+        return label_studio.looks_so(json.loads(text))
+    except (ValueError, RecursionError):
+        return False
 
 
 def _note_oddities(found: ComparisonFile) -> None:

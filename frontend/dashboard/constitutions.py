@@ -21,6 +21,7 @@ from constitutions.publishing import changes, diff, notice_withdrawals, publish,
 from core.access import caller_of
 from core.models import Job
 from core.problems import Conflict
+from elicitation.comparison_formats import EXPORTS
 from elicitation.models import Annotation, Comparison, Dataset, Study
 from frontend.dashboard import searching
 from frontend.dashboard.desk import DeskPage, StudyDesk, newest_work, number_in, places
@@ -188,6 +189,7 @@ class DatasetView(ConstitutionDesk):
             "annotators": annotators[:SHOWN_ANNOTATORS],
             "more_annotators": max(0, self.dataset.annotators.count() - SHOWN_ANNOTATORS),
             "may_change": True,
+            "downloads": EXPORTS,
         }
 
 

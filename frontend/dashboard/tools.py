@@ -1,5 +1,7 @@
 """Beside the studies: datasets, reports, background work, and what developers need."""
 
+import base64
+import hashlib
 from typing import Any
 from uuid import UUID
 
@@ -18,9 +20,9 @@ from core.access import Caller, caller_of
 from core.jobs import request_job
 from core.models import ApiKey, Job
 from core.problems import Problem
-from elicitation.comparison_formats import FORMATS
-from elicitation.comparisons import import_upload
-from elicitation.models import Dataset, Study
+from elicitation.comparison_formats import EXPORTS, FORMATS
+from elicitation.comparisons import import_upload, preview_upload
+from elicitation.models import Annotation, Annotator, Dataset, Study
 from elicitation.tables import BadFile
 from frontend.dashboard.desk import DeskPage, told
 from graphs.models import GraphSnapshot
@@ -30,6 +32,7 @@ from reports.running import body_of
 
 PAGE = 30
 MOST_BYTES = 20_000_000
+MOST_CARRIED = 1_200_000  # bytes of a file that its preview's form holds; a larger one is chosen again
 MOST_LISTED = 20
 # Fewer shared comparisons say nothing about two annotators, and might tell who a person is.
 LEAST_SHARED = 5
@@ -43,18 +46,27 @@ class DatasetsView(DeskPage):
     here = "datasets"
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
-        upload, slug = request.FILES.get("file"), request.POST.get("slug", "").strip()
-        if upload is None:
-            raise ValidationError(_("Choose a file first."))
-        if upload.size is None or upload.size > MOST_BYTES:
-            raise ValidationError(_("This file is too large here; use the command import_comparisons."))
+        name, data = self._file(request)
+        slug = request.POST.get("slug", "").strip()
         if Dataset.objects.filter(slug=slug).exists():
             get_object_or_404(Dataset.objects.run_by(caller_of(request), change=True), slug=slug)
         form, title = request.POST.get("format", "auto"), request.POST.get("title", "")
         if form not in ("auto", *FORMATS):
             raise ValidationError(_("Choose one of the formats."))
+        sha256 = hashlib.sha256(data).hexdigest()
         try:
-            summary = import_upload(upload.name or "", upload.read(), slug, format=form, title=title, owner=self.user)
+            if request.POST.get("act") != "import" or request.POST.get("sha256") != sha256:
+                preview = preview_upload(name, data, slug, format=form, title=title)
+                carried = base64.b64encode(data).decode() if len(data) <= MOST_CARRIED else ""
+                return self.show(
+                    preview=preview,
+                    file_name=name,
+                    sha256=sha256,
+                    carried=carried,
+                    annotator_kinds=[(Annotator.Kind(kind).label, n) for kind, n in preview.annotators.items()],
+                    answer_counts=[(Annotation.Answer(answer).label, n) for answer, n in preview.answers.items()],
+                )
+            summary = import_upload(name, data, slug, format=form, title=title, owner=self.user)
         except BadFile as bad:
             return self.show(bad_file=bad.lines, status=400)
         if not summary.changed:
@@ -62,10 +74,24 @@ class DatasetsView(DeskPage):
         counts = ", ".join(f"{n:,} {what}" for what, n in summary.counts.items())
         return self.done(f"{counts}. {'; '.join(summary.notes)}", "dashboard:datasets")
 
+    def _file(self, request: HttpRequest) -> tuple[str, bytes]:
+        """Return the name and content of the file: sent, or carried by the form that shows what is in it."""
+        if upload := request.FILES.get("file"):
+            if upload.size is None or upload.size > MOST_BYTES:
+                raise ValidationError(_("This file is too large here; use the command import_comparisons."))
+            return upload.name or "", upload.read()
+        try:
+            data = base64.b64decode(request.POST.get("carried", ""), validate=True)
+        except ValueError:
+            data = b""
+        if not data:
+            raise ValidationError(_("Choose a file first."))
+        return request.POST.get("file_name", "")[:200], data
+
     def context(self) -> dict[str, Any]:
         mine = Dataset.objects.run_by(caller_of(self.request)).select_related("study")
         counted = mine.annotate(pairs=Count("comparisons", distinct=True), raters=Count("annotators", distinct=True))
-        return {"datasets": counted, "formats": ("auto", *FORMATS), "downloads": FORMATS}
+        return {"datasets": counted, "formats": ("auto", *FORMATS), "downloads": EXPORTS}
 
 
 class ReportsView(DeskPage):

@@ -146,6 +146,83 @@ def test_the_format_is_recognised(tmp_path: Path, name: str, content: str, form:
     assert read_comparisons(written(tmp_path, content, name)).format == form
 
 
+def task(*annotations: dict[str, Any], **change: Any) -> dict[str, Any]:
+    """One task as Label Studio's JSON export has it, with what the test changes about it."""
+    return {
+        "id": 7,
+        "data": {"prompt": "Why?", "answer1": "So.", "answer2": "Not so."},
+        "annotations": list(annotations),
+        "predictions": [],
+    } | change
+
+
+def by(person: Any, selected: str | None, kind: str = "pairwise", **more: Any) -> dict[str, Any]:
+    """One person's annotation of a task; None: the choice was taken back."""
+    value = {"selected": selected} if kind == "pairwise" else {"choices": [selected]}
+    result = {"id": "r", "from_name": "c", "to_name": "answer1,answer2", "type": kind, "value": value}
+    return {"id": 1, "completed_by": person, "was_cancelled": False, "result": [result] if selected else []} | more
+
+
+def test_label_studios_pairs_give_left_right_ties_and_no_answer_by_person(tmp_path: Path) -> None:
+    people = {"id": 3, "email": "someone@example.org"}
+    sent = [
+        task(by(1, "left"), by(2, "right"), by(people, "Tie", "choices"), by(4, None)),
+        task(by(1, "left", was_cancelled=True), id=8),
+    ]
+    found = read_comparisons(written(tmp_path, json.dumps(sent), "project.json"))
+    first, second = found.comparisons
+    assert found.format == "label-studio"
+    assert (first.source_id, first.prompt, first.text_a, first.text_b) == ("7", "Why?", "So.", "Not so.")
+    assert first.annotations == [
+        AnnotationRow("person-1", "a"),
+        AnnotationRow("person-2", "b"),
+        AnnotationRow("person-3", "tie"),
+        AnnotationRow("person-4", "none", "missing"),
+    ]
+    assert second.annotations == [AnnotationRow("person-1", "none", "missing")]
+    assert {a.kind for a in found.annotators.values()} == {"human"}
+    assert "example.org" not in str(found)
+
+
+def test_the_result_of_label_studio_names_the_two_texts(tmp_path: Path) -> None:
+    answer = by(1, "left")
+    answer["result"][0]["to_name"] = "second, first"
+    sent = [task(answer, data={"first": "x", "second": "y", "text1": "p", "text2": "q"})]
+    [row] = read_comparisons(written(tmp_path, json.dumps(sent), "project.json")).comparisons
+    assert (row.text_a, row.text_b, row.prompt) == ("y", "x", None)
+
+
+def test_the_last_answer_of_someone_who_answered_a_task_again_counts(tmp_path: Path) -> None:
+    times = ("2024-02-01T00:00:00Z", "2024-01-01T00:00:00Z")
+    sent = [task(by(1, "left", updated_at=times[0]), by(1, "right", updated_at=times[1]))]
+    found = read_comparisons(written(tmp_path, json.dumps(sent), "project.json"))
+    assert found.comparisons[0].annotations == [AnnotationRow("person-1", "a")]
+    assert "1 answers were given again by the same annotator; the last one counts" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ([task(by(1, "middle"))], "p.json, task 1, annotations.1.result.selected: 'middle' is none of left, right"),
+        ([task(by(1, "tie"))], "p.json, task 1, annotations.1.result.selected: 'tie' is none of left, right"),
+        ([task(by(1, "Maybe", "choices"))], "p.json, task 1, annotations.1.result.choices: 'Maybe' is none of"),
+        ([task(by(True, "left"))], "p.json, task 1, annotations.1.completed_by: must be a number"),
+        ([task(by(["x"], "left"))], "p.json, task 1, annotations.1.completed_by: must be a number"),
+        ([task(), task()], "p.json, task 2, id: '7' is there already in task 1"),
+        ([task(id=[1])], "p.json, task 1, id: must be a whole number"),
+        ([task(annotations="none")], "p.json, task 1, annotations: must be a list of objects"),
+        ([task(data={"image": "x"})], "p.json, task 1, data: does not hold the two texts"),
+        ([task(data={"text1": 1, "text2": "y"})], "p.json, task 1, text1: must be text"),
+        ([task(data={"text1": "x" * 1_000_001, "text2": "y"})], "p.json, task 1, text1: has 1000001 characters"),
+        ([task(), "x"], "p.json, task 2, data: must be an object"),
+        ("x", "p.json: is no list of tasks; export the project as JSON"),
+        ([], "p.json: holds no comparison"),
+    ],
+)
+def test_a_bad_task_of_label_studio_is_named_with_its_field(tmp_path: Path, sent: Any, told: str) -> None:
+    assert errors_of(written(tmp_path, json.dumps(sent), "p.json"), "label-studio")[0].startswith(told)
+
+
 # what is refused, with file, line and field
 
 

@@ -303,6 +303,31 @@ def test_a_facilitator_uploads_a_file_and_finds_its_dataset(
     assert client_of(facilitator).get("/api/v1/datasets/new/").json()["comparisons"] == 1
 
 
+def test_a_preview_tells_what_a_file_holds_and_writes_nothing(
+    tmp_path: Path, facilitator: User, client_of: ClientOf
+) -> None:
+    path = written(tmp_path, *(pair(n, ana="a", bo="tie") for n in range(5)))
+    told = upload(client_of(facilitator), path, preview="true")
+    assert told.status_code == 200
+    body = told.json()
+    assert (body["format"], body["is_new"], body["comparisons"], body["fresh"]) == ("jsonl", True, 5, 5)
+    assert (body["annotators"], body["answers"]) == ({"human": 2}, {"a": 5, "tie": 5})
+    assert [row["prompt"] for row in body["first"]] == ["prompt 0", "prompt 1", "prompt 2"]
+    assert not Dataset.objects.exists()
+
+
+def test_a_preview_says_what_is_there_already_and_refuses_what_an_import_would(
+    dataset: Dataset, tmp_path: Path, facilitator: User, client_of: ClientOf
+) -> None:
+    longer = written(tmp_path, pair(1, ana="b"), pair(4, ana="b"), name="longer.jsonl")
+    body = upload(client_of(facilitator), longer, "pairs", preview="true").json()
+    assert (body["is_new"], body["fresh"], body["known"]) == (False, 1, 1)
+    assert len(body["notes"]) == 2 and dataset.comparisons.count() == 3
+    other = written(tmp_path, pair(1, ana="b") | {"text_a": "another"}, name="other.jsonl")
+    assert upload(client_of(facilitator), other, "pairs", preview="true").status_code == 400
+    assert upload(client_of(facilitator), longer, "a b", preview="true").status_code == 404
+
+
 def test_the_same_upload_again_says_that_nothing_changed(
     tmp_path: Path, facilitator: User, client_of: ClientOf
 ) -> None:

@@ -1,5 +1,6 @@
 """Datasets, reports, background work and what developers need."""
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
@@ -13,8 +14,9 @@ from django.urls import reverse
 from constitutions import extraction, publishing
 from core.models import Job, User
 from elicitation import comparisons
-from elicitation.comparison_formats import FORMATS
+from elicitation.comparison_formats import EXPORTS
 from elicitation.models import Dataset, Study
+from frontend.dashboard import tools
 from reports.models import Report
 from reports.registry import kinds
 from reports.running import run_report
@@ -30,10 +32,26 @@ def page(desk: Client, name: str, *args: Any) -> str:
     return response.content.decode()
 
 
-def upload(desk: Client, text: str | bytes, name: str = "pairs.jsonl", **typed: str) -> Any:
+def look_at(desk: Client, text: str | bytes, name: str = "pairs.jsonl", **typed: str) -> Any:
     data = text.encode() if isinstance(text, str) else text
     sent = {"file": SimpleUploadedFile(name, data), "slug": "pairs", "title": "Pairs", "format": "auto"} | typed
     return desk.post(reverse("dashboard:datasets"), sent)
+
+
+def form_of(preview: Any) -> str:
+    told: str = preview.content.decode()
+    return told.split("preview_title", 1)[1].split("</form>", 1)[0]
+
+
+def confirm(desk: Client, preview: Any, **more: Any) -> Any:
+    """Send the form of a preview as a browser does."""
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form_of(preview))
+    return desk.post(reverse("dashboard:datasets"), dict(hidden) | {"act": "import"} | more)
+
+
+def upload(desk: Client, text: str | bytes, name: str = "pairs.jsonl", **typed: str) -> Any:
+    preview = look_at(desk, text, name, **typed)
+    return confirm(desk, preview) if preview.status_code == 200 else preview
 
 
 @pytest.fixture
@@ -66,6 +84,40 @@ def test_a_file_is_imported_and_the_same_again_changes_nothing(desk: Client, exp
     assert made.comparisons.count() == PAIRS and "Pairs" in page(desk, "datasets")
     upload(desk, exported)
     assert "nothing was changed" in page(desk, "datasets") and made.comparisons.count() == PAIRS
+
+
+def test_a_file_is_shown_before_anything_is_taken_in(desk: Client, exported: str) -> None:
+    told = look_at(desk, exported).content.decode()
+    assert "Nothing is taken in yet" in told and "Human: 3" in told and "Maybe? Who knows?" in told
+    assert not Dataset.objects.filter(slug="pairs").exists()
+
+
+def test_a_preview_says_what_is_new_and_what_is_there(desk: Client, exported: str) -> None:
+    upload(desk, exported)
+    more = {"prompt": "One more", "text_a": "x", "text_b": "y", "annotations": {"human": {"zoe": "tie"}}}
+    told = look_at(desk, exported + json.dumps(more)).content.decode()
+    assert f"1 new, {PAIRS} there already" in told
+    assert Dataset.objects.get(slug="pairs").comparisons.count() == PAIRS
+
+
+def test_a_large_file_is_asked_for_again_and_must_be_the_one_that_was_shown(
+    desk: Client, exported: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "MOST_CARRIED", 10)
+    preview = look_at(desk, exported)
+    assert 'name="carried"' not in preview.content.decode()
+    other = confirm(desk, preview, file=SimpleUploadedFile("pairs.jsonl", exported.replace("Q1", "P1").encode()))
+    assert "Nothing is taken in yet" in other.content.decode()
+    assert not Dataset.objects.filter(slug="pairs").exists()
+    again = look_at(desk, exported)
+    confirm(desk, again, file=SimpleUploadedFile("pairs.jsonl", exported.encode()))
+    assert Dataset.objects.get(slug="pairs").comparisons.count() == PAIRS
+
+
+def test_what_a_preview_carries_is_checked_again(desk: Client, exported: str) -> None:
+    for carried in ("", "%%%", "bm90aGluZw=="):
+        assert confirm(desk, look_at(desk, exported), carried=carried).status_code in (200, 400)
+    assert not Dataset.objects.filter(slug="pairs").exists()
 
 
 def test_a_bad_file_is_told_by_name_and_line_and_changes_nothing(desk: Client, exported: str) -> None:
@@ -105,7 +157,7 @@ def test_a_viewer_adds_nothing_to_the_studys_dataset(viewers_desk: Client, expor
 
 def test_a_dataset_can_be_downloaded_in_every_format(desk: Client, dataset: Dataset) -> None:
     links = re.findall(r'href="(/api/v1/datasets/[^"]+)"', page(desk, "datasets"))
-    assert len(links) == len(FORMATS)
+    assert len(links) == len(EXPORTS)
     assert {desk.get(link).status_code for link in links} == {200}
 
 

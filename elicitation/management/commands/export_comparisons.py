@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management import BaseCommand, CommandError
 
 from core.command_output import add_output_option, write_output
-from elicitation.comparison_formats import FORMATS
+from elicitation.comparison_formats import EXPORTS
 from elicitation.comparisons import export_comparisons
 from elicitation.models import Dataset
 
@@ -14,7 +14,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("dataset", help="the dataset's slug")
-        parser.add_argument("--format", choices=FORMATS, default="jsonl", help="default: jsonl")
+        parser.add_argument("--format", choices=EXPORTS, default="jsonl", help="default: jsonl")
         parser.add_argument("--annotator", default="", help="whose answers, where the format holds only one")
         add_output_option(parser)
 
