@@ -72,6 +72,9 @@ def read_pairs(
             "%(without_majority)d without a majority, %(unanswered)d without an answer); that is too few."
         )
         raise ValidationError({"dataset": told % found.counts})
+    if len(set(clusters_of(decided))) < 2:
+        told = _("The %(decided)d decided comparisons are all of the same two texts; there is nothing to hold out.")
+        raise ValidationError({"dataset": told % found.counts})
     return found
 
 

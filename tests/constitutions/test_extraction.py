@@ -181,6 +181,37 @@ def test_ties_alone_are_too_few_and_counted(tmp_path: Path, answer: str, told: s
         extract(dataset=one_dataset(tmp_path, *rows))
 
 
+def answered(count: int, text_a: str, text_b: str, **more: object) -> list[dict[str, object]]:
+    """Comparisons of the same two texts, answered by one rater, always with a."""
+    row = {"text_a": text_a, "text_b": text_b, "annotations": {"human": {"ana": "a"}}} | more
+    return [{"id": n, "prompt": f"p{n}"} | row for n in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("text_a", "text_b"), [("the same", "the same"), ("", ""), (" ", ""), ("x " * 100_000, "x " * 100_000)]
+)
+def test_texts_that_do_not_differ_are_not_enough_evidence(tmp_path: Path, text_a: str, text_b: str) -> None:
+    body = body_of(extract(dataset=one_dataset(tmp_path, *answered(20, text_a, text_b))))
+    assert (body["verdict"], body["principles"]) == ("not enough evidence", [])
+    assert body["comparisons"]["decided"] == 20
+
+
+def test_one_pair_is_too_few(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="Only 1 comparisons have a decided answer"):
+        extract(dataset=one_dataset(tmp_path, *answered(1, "x", "y")))
+
+
+@pytest.mark.parametrize("prompt", [None, "p"])
+def test_one_pair_again_and_again_is_told_to_be_one(tmp_path: Path, prompt: str | None) -> None:
+    with pytest.raises(ValidationError, match="are all of the same two texts"):
+        extract(dataset=one_dataset(tmp_path, *answered(20, "x y", "y", prompt=prompt)))
+
+
+def test_what_one_rater_says_is_about_these_comparisons(tmp_path: Path) -> None:
+    body = body_of(extract(dataset=one_dataset(tmp_path, *answered(60, "one\n- two", "one two"))))
+    assert body["test"] == {"name": "sign test (about these comparisons)", "raters": 1}
+
+
 def test_a_study_without_a_published_graph_is_refused(study: Study) -> None:
     with pytest.raises(ValidationError, match="no published graph"):
         extract(study=study)
