@@ -58,7 +58,6 @@ def write(rows: list[Written], answers: dict[int, str]) -> str:
     for row in rows:
         if answers.get(row.number) in ("a", "b"):
             better, worse = (row.text_a, row.text_b) if answers[row.number] == "a" else (row.text_b, row.text_a)
-            out.append(
-                json.dumps({"prompt": row.prompt or "", "chosen": better, "rejected": worse}, ensure_ascii=False)
-            )
+            prompt = {} if row.prompt is None else {"prompt": row.prompt}  # none is not an empty one
+            out.append(json.dumps({**prompt, "chosen": better, "rejected": worse}, ensure_ascii=False))
     return "\n".join(out) + ("\n" if out else "")

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import FilePayload, expect
 
 from tests.browser import walk
 from tests.browser.conftest import PHONE
@@ -34,8 +34,8 @@ def test_a_file_is_shown_and_then_imported(ada: Any, open_browser: OPENS, look: 
         page = open_browser(**screen, java_script_enabled=script).new_page()
         sign_in(page)
         page.goto("/datasets/")
-        file = {"name": "answers.jsonl", "mimeType": "application/jsonl", "buffer": lines.encode()}
-        page.get_by_label("File").set_input_files([file])  # type: ignore[list-item]
+        file: FilePayload = {"name": "answers.jsonl", "mimeType": "application/jsonl", "buffer": lines.encode()}
+        page.get_by_label("File").set_input_files(file)
         page.get_by_label("Short name").fill("answers")
         page.get_by_role("button", name="Look at it first").click()
         expect(page.get_by_role("heading", name="What is in answers.jsonl")).to_be_visible()

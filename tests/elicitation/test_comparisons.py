@@ -127,6 +127,11 @@ def test_the_oddest_annotated_pairs_come_out_as_they_went_in() -> None:
     assert json.loads(export_comparisons(Dataset.objects.get(), "annotated-pairs")) == json.loads(NASTY.read_text())
 
 
+def test_the_oddest_annotated_pairs_again_change_nothing() -> None:
+    import_comparisons(NASTY, "nasty", format="annotated-pairs")
+    assert not import_comparisons(NASTY, "nasty").changed
+
+
 def test_odd_annotated_pairs_keep_their_order_of_keys() -> None:
     import_comparisons(NASTY, "nasty", format="annotated-pairs")
     exported = export_comparisons(Dataset.objects.get(), "annotated-pairs")
@@ -187,6 +192,14 @@ def test_our_own_lines_keep_why_there_is_no_answer(tmp_path: Path) -> None:
 def test_the_csv_gives_the_human_majority_and_leaves_open_what_has_none(dataset: Dataset) -> None:
     rows = list(csv.DictReader(io.StringIO(export_comparisons(dataset, "icai-csv"))))
     assert [row["preferred_text"] for row in rows] == ["text_a", "text_b", ""]
+
+
+def test_trl_comes_out_as_it_went_in(tmp_path: Path) -> None:
+    rows = [{"prompt": "p", "chosen": "x", "rejected": "y\r"}, {"prompt": "", "chosen": "漢字", "rejected": ""}]
+    rows.append({"chosen": "no prompt", "rejected": "at all"})
+    import_comparisons(written(tmp_path, *rows), "pairs", format="trl")
+    exported = export_comparisons(Dataset.objects.get(), "trl")
+    assert [json.loads(line) for line in exported.splitlines()] == rows
 
 
 def test_trl_gives_only_what_is_decided(dataset: Dataset) -> None:
