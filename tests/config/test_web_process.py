@@ -16,5 +16,5 @@ def test_the_web_process_knows_every_kind_of_work_that_can_be_asked_for(tmp_path
     )
     assert told.stdout.split() == [
         "constitutions.extract", "elicitation.propose_facets", "elicitation.propose_merges", "elicitation.propose_stories",
-        "graphs.build", "reports.run",
+        "elicitation.write_candidates", "graphs.build", "reports.run",
     ]  # fmt: skip

@@ -36,6 +36,6 @@ def test_three_true_principles_are_found_and_inverted_when_inverted() -> None:
 
 
 def test_the_group_that_contradicts_one_principle_has_it_the_other_way_round() -> None:
-    world = planted(seed=2)
-    one, other = (found_in(world, np.flatnonzero(world.others == which), 2) for which in (False, True))
+    world = planted(seed=20)
+    one, other = (found_in(world, np.flatnonzero(world.others == which), 20) for which in (False, True))
     assert {name for name in TRUTH if one[name] == -other[name]} == {"digits"}
