@@ -3,8 +3,10 @@
 Two forms of the same code: embedded (SQLite, file broker, one web process; the default) and grown-up (PostgreSQL, Redis).
 """
 
+import base64
 import os
 import secrets
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -32,23 +34,15 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=[] if PRODUCTION else ["localh
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[SITE_URL])
 
 
-def _secret_key() -> str:
-    """Return SECRET_KEY, or for the local form one that is made once and kept beside the data."""
-    if key := env("SECRET_KEY", default=""):
-        if PRODUCTION and len(key) < 50:
-            raise ImproperlyConfigured(
-                "SECRET_KEY has fewer than 50 characters; make one with: openssl rand -base64 48"
-            )
-        return str(key)
-    if PRODUCTION:
-        raise ImproperlyConfigured("Set SECRET_KEY or SECRET_KEY_FILE: in production no key is made up.")
-    path = VAR_DIR / "secret_key"
+def _made_once(name: str, make: Callable[[], str]) -> str:
+    """Return the secret in a file of VAR_DIR, made now if there is none: once, and kept beside the data."""
+    path = VAR_DIR / name
     if not path.exists() or not path.stat().st_size:
         # Written beside and renamed: a start that is cut off here must not leave an empty key behind.
-        draft = VAR_DIR / f"secret_key.{secrets.token_hex(4)}"
+        draft = VAR_DIR / f"{name}.{secrets.token_hex(4)}"
         try:
             draft.touch(mode=0o600)
-            draft.write_text(secrets.token_urlsafe(64))
+            draft.write_text(make())
             os.replace(draft, path)
         except OSError as error:
             raise ImproperlyConfigured(
@@ -57,7 +51,36 @@ def _secret_key() -> str:
     return path.read_text().strip()
 
 
+def _secret_key() -> str:
+    """Return SECRET_KEY, or for the local form one that is made once."""
+    if key := env("SECRET_KEY", default=""):
+        if PRODUCTION and len(key) < 50:
+            raise ImproperlyConfigured(
+                "SECRET_KEY has fewer than 50 characters; make one with: openssl rand -base64 48"
+            )
+        return str(key)
+    if PRODUCTION:
+        raise ImproperlyConfigured("Set SECRET_KEY or SECRET_KEY_FILE: in production no key is made up.")
+    return _made_once("secret_key", lambda: secrets.token_urlsafe(64))
+
+
+def _signing_key() -> str:
+    """Return the Ed25519 key that signs what is published, or for the local form one that is made once. In production none is
+    made up, since several machines must sign alike: without one nothing is signed."""
+    if key := env("FOLKMOOT_SIGNING_KEY", default="").strip():
+        try:
+            if len(base64.b64decode(key, validate=True)) == 32:
+                return str(key)
+        except ValueError:
+            pass
+        raise ImproperlyConfigured("FOLKMOOT_SIGNING_KEY is 32 bytes in base64; make one with: openssl rand -base64 32")
+    if PRODUCTION:
+        return ""
+    return _made_once("signing_key", lambda: base64.b64encode(secrets.token_bytes(32)).decode())
+
+
 SECRET_KEY = _secret_key()
+SIGNING_KEY = _signing_key()
 
 INSTALLED_APPS = [
     "config",
@@ -176,6 +199,9 @@ LLM_BUDGET = env("FOLKMOOT_LLM_BUDGET", default="")
 LLM_CONCURRENCY = env.int("FOLKMOOT_LLM_CONCURRENCY", default=16)
 LLM_PRICE_IN = env("FOLKMOOT_LLM_PRICE_IN", default="")
 LLM_PRICE_OUT = env("FOLKMOOT_LLM_PRICE_OUT", default="")
+
+# webhooks: addresses inside one's own network are refused unless this is set
+WEBHOOKS_MAY_STAY_INSIDE = env.bool("FOLKMOOT_WEBHOOKS_MAY_STAY_INSIDE", default=False)
 
 # accounts
 AUTH_USER_MODEL = "core.User"

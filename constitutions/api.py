@@ -23,6 +23,7 @@ from constitutions.models import Constitution, ConstitutionVersion, Extraction
 from constitutions.options import options_among
 from constitutions.publishing import diff, notice_withdrawals, version_body
 from constitutions.serializers import ConstitutionSerializer, ExtractSerializer, VersionSerializer
+from constitutions.signing import signature_of
 from core.access import HasScope, IsFacilitator, caller_of
 from core.api import JobSerializer, accepted
 from core.jobs import request_job
@@ -128,7 +129,7 @@ def find_version(request: Request, slug: str, number: int | None) -> Constitutio
     """Return the version that an address names, or the newest; else 404."""
     shown = Constitution.objects.shown_to(caller_of(request)).filter(slug=slug)
     versions = ConstitutionVersion.objects.filter(constitution__in=shown).select_related(
-        "constitution", "extraction__dataset"
+        "constitution__study", "extraction__dataset", "parent", "signature__key"
     )
     found = versions.filter(number=number).first() if number is not None else versions.order_by("-number").first()
     if found is None:
@@ -138,11 +139,11 @@ def find_version(request: Request, slug: str, number: int | None) -> Constitutio
 
 class PullView(APIView):
     """Pull a version, in the form asked for by `?export=` or `Accept: text/markdown`. Its bytes never change; `latest`
-    is the newest one. The ETag is the hash: send it back as `If-None-Match` and get 304 while nothing is new."""
+    is the newest one. The ETag is the hash of the form's own bytes: send it back as `If-None-Match` and get 304 while nothing is new."""
 
     permission_classes = (HasScope,)
     queries = ("export",)
-    also_served = ("text/markdown", "text/plain")
+    also_served = ("text/markdown", "text/plain", "application/x-ndjson")
     is_pull = True
 
     @extend_schema(parameters=[EXPORT], responses={200: OpenApiTypes.OBJECT, 304: None})
@@ -152,19 +153,24 @@ class PullView(APIView):
         if form not in FORMS:
             known = ", ".join(sorted(FORMS))
             raise Problem(400, "unknown-export", f"There is no export {form[:40]!r}", f"Choose one of: {known}.")
-        body, sha256 = None, version.sha256
-        if form == "annotated-pairs":  # holds comparisons, which honour withdrawal: its hash is its own
-            body = export(version, form).encode()
-            sha256 = hashlib.sha256(body).hexdigest()
+        written = FORMS[form]
+        body = export(version, form).encode()
         response = pull(
             request,
-            lambda: body or export(version, form).encode(),
-            sha256=sha256,
+            lambda: body,
+            sha256=version.sha256 if form == "json" else hashlib.sha256(body).hexdigest(),
             export=form,
-            content_type=FORMS[form].content_type,
-            last_modified=None if form == "annotated-pairs" else version.published_at,
-            immutable=number is not None and form != "annotated-pairs",
+            content_type=written.content_type,
+            last_modified=version.published_at if written.of_body_alone else None,
+            immutable=number is not None and form == "json",
         )
+        if response.status_code == 200:
+            name = f"{version.constitution.slug}-v{version.number}{written.suffix}"
+            response["Content-Disposition"] = f'inline; filename="{name}"'
+        response["X-Licence"] = version_body(version)["licence"]
+        if form == "json" and (signed := signature_of(version)):
+            response["X-Signature-Ed25519"] = signed.signature
+            response["X-Signing-Key"] = signed.key.key_id
         response["X-Constitution-Version"] = str(version.number)
         if notice_withdrawals(version):
             response["X-Evidence-Withdrawn"] = "true"
@@ -176,7 +182,12 @@ class PullView(APIView):
 
     def _accepted(self, request: Request) -> str:
         """Return the form that an Accept header likes best; JSON wins a tie, and is the rest."""
-        forms = {"application/json": "json", "text/markdown": "markdown", "text/plain": "prompt"}
+        forms = {
+            "application/json": "json",
+            "text/markdown": "markdown",
+            "text/plain": "prompt",
+            "application/x-ndjson": "rubric",
+        }
         return forms.get(request.get_preferred_type(list(forms)) or "", "json")
 
 

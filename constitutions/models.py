@@ -5,6 +5,7 @@ import uuid
 from django.conf import settings
 from django.db import models
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from core.access import Caller
 from elicitation.models import CanonicalValue, Comparison, Dataset, Study, ValuesCard, WisdomVote
@@ -133,3 +134,78 @@ class EvidenceWithdrawal(models.Model):
 
     version = models.OneToOneField(ConstitutionVersion, on_delete=models.CASCADE, related_name="withdrawal")
     noticed_at = models.DateTimeField(auto_now_add=True)
+
+
+class SigningKey(models.Model):
+    """A public key under which this site has signed. Append-only: old ones stay, so that old signatures can be checked."""
+
+    key_id = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the 32 bytes of the key")
+    public_key = models.CharField(max_length=44, help_text="Those bytes in base64")
+    first_used_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+
+
+class VersionSignature(models.Model):
+    """The site's Ed25519 signature over a version's body. Append-only."""
+
+    version = models.OneToOneField(ConstitutionVersion, on_delete=models.CASCADE, related_name="signature")
+    key = models.ForeignKey(SigningKey, on_delete=models.RESTRICT)
+    signature = models.CharField(max_length=88, help_text="64 bytes in base64")
+    signed_at = models.DateTimeField(auto_now_add=True)
+
+
+class WebhookQuerySet(models.QuerySet["Webhook"]):
+    def run_by(self, caller: Caller) -> "WebhookQuerySet":
+        """Those of the studies and datasets that the caller may change: an address may hold a secret of its own."""
+        return self.filter(
+            Q(study__in=Study.objects.run_by(caller, change=True))
+            | Q(dataset__in=Dataset.objects.run_by(caller, change=True))
+        )
+
+
+class Webhook(models.Model):
+    """An address that is told of each new version of the constitutions of one study or dataset."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, null=True, blank=True, on_delete=models.CASCADE, related_name="webhooks")
+    dataset = models.ForeignKey(Dataset, null=True, blank=True, on_delete=models.CASCADE, related_name="webhooks")
+    url = models.CharField(max_length=500)
+    sealed_secret = models.BinaryField(help_text="What signs the deliveries; sealed under the site's SECRET_KEY")
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    disabled_at = models.DateTimeField(null=True, blank=True)
+    disabled_why = models.CharField(max_length=300, blank=True)
+
+    objects = WebhookQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["created_at", "id"]
+
+
+class WebhookDelivery(models.Model):
+    """One message to a webhook, and how its delivery stands. `body` is what is sent and signed, the same each time."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("Waiting")
+        DELIVERED = "delivered", _("Delivered")
+        FAILED = "failed", _("Failed")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    webhook = models.ForeignKey(Webhook, on_delete=models.CASCADE, related_name="deliveries")
+    version = models.ForeignKey(ConstitutionVersion, null=True, blank=True, on_delete=models.CASCADE)
+    body = models.TextField()
+    state = models.CharField(max_length=10, choices=State.choices, default=State.WAITING)
+    tries = models.PositiveSmallIntegerField(default=0)
+    status = models.PositiveSmallIntegerField(null=True, blank=True, help_text="What the address answered last")
+    error = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    tried_at = models.DateTimeField(null=True, blank=True)
+    next_try_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(fields=["webhook", "version"], name="one_delivery_per_webhook_and_version")
+        ]

@@ -1,6 +1,7 @@
 """Publish an extraction as a numbered version of a constitution. What is published never changes."""
 
 import json
+from math import hypot
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,6 +18,8 @@ from constitutions.models import (
     PrincipleEvidence,
 )
 from constitutions.pairs import annotations_until
+from constitutions.signing import sign
+from constitutions.webhooks import announce
 from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.code_version import code_version
 from core.models import User
@@ -92,7 +95,7 @@ def _next_version(
         "extraction_sha256": extraction.sha256,
         **{key: told[key] for key in _TAKEN_OVER if key in told},
     }
-    return ConstitutionVersion.objects.create(
+    version = ConstitutionVersion.objects.create(
         constitution=constitution,
         number=number,
         parent=parent,
@@ -103,6 +106,9 @@ def _next_version(
         code_version=code_version(),
         published_by=by,
     )
+    sign(version)
+    announce(version)
+    return version
 
 
 def _executor(told: dict[str, Any]) -> dict[str, Any]:
@@ -163,9 +169,11 @@ def diff(old: ConstitutionVersion, new: ConstitutionVersion) -> dict[str, Any]:
     """Return what changed between two versions of one constitution: principles added, removed, reworded, re-weighted.
 
     Principles are the same if they come from the same value or count the same feature; `strength` is re-weighted if it
-    changed at all, and its change is given.
+    changed at all, and its change is given with an interval where both versions have one.
     """
-    return {"from": old.number, "to": new.number, **changes(version_body(old), version_body(new))}
+    parent = new.parent.number if new.parent else None
+    told = changes(version_body(old), version_body(new))
+    return {"from": old.number, "to": new.number, "parent": parent, "note": new.note, **told}
 
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -178,12 +186,22 @@ def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
         "removed": [_short(p) for key, p in before.items() if key not in after],
         "reworded": [{**_short(b), "was": a["text"]} for a, b in both if a["text"] != b["text"]],
         "reweighted": [
-            {**_short(b), "was": a["strength"], "change": b["strength"] - a["strength"], "ci": b["ci"]}
-            for a, b in both
-            if a["strength"] != b["strength"]
+            {**_short(b), "was": a["strength"], **_change(a, b)} for a, b in both if a["strength"] != b["strength"]
         ],
         "kept": sum(a["text"] == b["text"] and a["strength"] == b["strength"] for a, b in both),
     }
+
+
+def _change(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return how a strength changed, with the 95 % interval of the difference of two independent figures, each reach of which
+    is the root of the two squared reaches that make it larger; and whether that interval excludes 0."""
+    change = after["strength"] - before["strength"]
+    old, new = before.get("strength_ci"), after.get("strength_ci")
+    if not old or not new:
+        return {"change": change, "change_ci": None, "is_clear": None}
+    low = change - hypot(after["strength"] - new[0], old[1] - before["strength"])
+    high = change + hypot(new[1] - after["strength"], before["strength"] - old[0])
+    return {"change": change, "change_ci": [low, high], "is_clear": low > 0 or high < 0}
 
 
 def _identity(principle: dict[str, Any]) -> tuple[str, Any]:

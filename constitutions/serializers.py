@@ -3,9 +3,10 @@ from typing import Any
 from rest_framework import serializers
 from rest_framework.reverse import reverse
 
-from constitutions.models import Constitution, ConstitutionVersion
+from constitutions.models import Constitution, ConstitutionVersion, Webhook, WebhookDelivery
 from constitutions.options import JUDGES, MOST_FIXED, MOST_FIXED_TEXT, MOST_PRINCIPLES, MOST_ROUNDS
 from constitutions.publishing import notice_withdrawals
+from constitutions.webhooks import PUBLISHED, TEST
 from core.seeds import LARGEST_SEED
 
 
@@ -97,3 +98,73 @@ class ExtractSerializer(serializers.Serializer[Any]):
         if not attrs.get("dataset") and not attrs.get("study") and not attrs.get("repair"):
             raise serializers.ValidationError({"dataset": "Name a dataset, a study with a published graph, or both."})
         return attrs
+
+
+class WebhookSerializer(serializers.ModelSerializer[Webhook]):
+    """An address that is told of new versions of a study's or dataset's constitutions."""
+
+    study = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
+    dataset = serializers.SlugRelatedField[Any](slug_field="slug", read_only=True, allow_null=True)
+
+    class Meta:
+        model = Webhook
+        fields = ("id", "url", "study", "dataset", "created_at", "disabled_at", "disabled_why")
+        read_only_fields = fields
+
+
+class WebhookMadeSerializer(WebhookSerializer):
+    """A webhook that was just made: its secret is shown this once."""
+
+    secret = serializers.CharField(read_only=True, help_text="Signs the deliveries; shown this once")
+
+    class Meta:
+        model = Webhook
+        fields = (*WebhookSerializer.Meta.fields, "secret")
+        read_only_fields = fields
+
+
+class WebhookWantedSerializer(serializers.Serializer[Any]):
+    """Where to tell of new versions, and of which study or imported dataset."""
+
+    url = serializers.CharField(max_length=500)
+    study = serializers.SlugField(required=False)
+    dataset = serializers.SlugField(required=False)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        if bool(attrs.get("study")) == bool(attrs.get("dataset")):
+            raise serializers.ValidationError({"study": "Name a study or a dataset, and not both."})
+        return attrs
+
+
+class WebhookChangeSerializer(serializers.Serializer[Any]):
+    """Turn a webhook off, or on again."""
+
+    is_active = serializers.BooleanField()
+
+
+class DeliverySerializer(serializers.ModelSerializer[WebhookDelivery]):
+    """One message to a webhook, and how it went. The id is the header `webhook-id`."""
+
+    type = serializers.SerializerMethodField(help_text="constitution.published or test")
+    version = serializers.SlugRelatedField[Any](slug_field="number", read_only=True, allow_null=True)
+    constitution = serializers.CharField(source="version.constitution.slug", read_only=True, default=None)
+
+    class Meta:
+        model = WebhookDelivery
+        fields = (
+            "id",
+            "type",
+            "constitution",
+            "version",
+            "state",
+            "tries",
+            "status",
+            "error",
+            "created_at",
+            "tried_at",
+            "next_try_at",
+        )
+        read_only_fields = fields
+
+    def get_type(self, delivery: WebhookDelivery) -> str:
+        return PUBLISHED if delivery.version_id else TEST

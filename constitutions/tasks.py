@@ -1,8 +1,9 @@
 from decimal import Decimal
 from typing import Any
 
+from constitutions import webhooks
 from constitutions.extraction import body_of, extract
-from constitutions.models import Extraction
+from constitutions.models import Extraction, WebhookDelivery
 from constitutions.options import options_among
 from constitutions.publishing import publish
 from core.jobs import Lease, job_task
@@ -50,3 +51,15 @@ def extract_constitution(job: Lease) -> dict[str, Any]:
             "url": f"/api/v1/constitutions/{version.constitution.slug}/versions/{version.number}/",
         }
     return result
+
+
+@job_task(webhooks.KIND)
+def deliver_webhook(job: Lease) -> dict[str, Any]:
+    """Try a delivery once. Safe to run twice: a try that was counted is not made again, and one that was sent and not counted
+    comes with the same `webhook-id`."""
+    found = WebhookDelivery.objects.filter(id=job.inputs["delivery"]).select_related("webhook__study").first()
+    if found is None:  # the webhook was removed meanwhile
+        return {"state": "removed"}
+    if found.tries == job.inputs["tries"]:
+        found = webhooks.deliver(found)
+    return {"state": found.state, "status": found.status}

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from constitutions import api
+from constitutions import api, signing_api, webhooks_api
 
 VERSION = "constitutions/<slug:slug>/versions/<int:number>/"
 
@@ -11,6 +11,13 @@ urlpatterns = [
     path("constitutions/<slug:slug>/latest/", api.PullView.as_view(), name="constitution-latest"),
     path("constitutions/<slug:slug>/versions/", api.VersionListView.as_view(), name="constitution-versions"),
     path(VERSION, api.PullView.as_view(), name="constitution-version"),
+    path(f"{VERSION}signature/", signing_api.SignatureView.as_view(), name="constitution-signature"),
     path(f"{VERSION}diff/<int:other>/", api.DiffView.as_view(), name="constitution-diff"),
     path(f"{VERSION}principles/<int:principle>/evidence/", api.EvidenceView.as_view(), name="principle-evidence"),
+    path("signing-key/", signing_api.SigningKeyView.as_view(), name="signing-key"),
+    path("signing-key/<str:key>/", signing_api.OneSigningKeyView.as_view(), name="signing-key-id"),
+    path("webhooks/", webhooks_api.WebhookListView.as_view(), name="webhooks"),
+    path("webhooks/<uuid:pk>/", webhooks_api.WebhookView.as_view(), name="webhook"),
+    path("webhooks/<uuid:pk>/test/", webhooks_api.WebhookTestView.as_view(), name="webhook-test"),
+    path("webhooks/<uuid:pk>/deliveries/", webhooks_api.DeliveryListView.as_view(), name="webhook-deliveries"),
 ]

@@ -12,12 +12,15 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.db import close_old_connections, connection, transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from config.sample import walk
+from constitutions.models import Webhook, WebhookDelivery
 from core import jobs, ledger
 from core.jobs import Lease, LeaseLost, claim, perform, request_job
 from core.models import Job, LLMCall, User
+from core.secrets import seal
 from elicitation import candidates, facets
 from elicitation.models import Study
 from llm_client.fake import SETTINGS, FakeLLM
@@ -25,7 +28,17 @@ from tests.people import card_of, join
 
 Ask = Callable[[Study, User], dict[str, Any]]
 
+
+def delivery_of(study: Study) -> WebhookDelivery:
+    """A message to an address that nothing is sent to: each try fails and is counted."""
+    webhook = Webhook.objects.create(
+        study=study, url="http://127.0.0.1/", sealed_secret=seal(b"whsec_" + b"a" * 44, "webhook")
+    )
+    return WebhookDelivery.objects.create(webhook=webhook, body="{}")
+
+
 WORK: dict[str, Ask] = {
+    "constitutions.deliver": lambda study, user: {"delivery": str(delivery_of(study).id), "tries": 0},
     "constitutions.extract": lambda study, user: {
         "dataset": str(study.dataset.id), "study": str(study.id), "user": user.id, "slug": "again", "seed": 3,
     },
@@ -95,7 +108,8 @@ def make_job(study: Study, facilitator: User, remember_answers: Callable[[Study]
 def rows() -> dict[str, int]:
     """How many rows each table has, left out jobs and what the ledger says of asking a model again."""
     models = [model for model in apps.get_models() if model not in (Job, LLMCall)]
-    return {model._meta.label: model._default_manager.count() for model in models}
+    tries = WebhookDelivery.objects.aggregate(tries=Sum("tries", default=0))
+    return {model._meta.label: model._default_manager.count() for model in models} | tries
 
 
 def work_of(kind: str) -> Callable[[Lease], dict[str, Any]]:

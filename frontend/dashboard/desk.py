@@ -46,6 +46,7 @@ def job_titles() -> dict[str, str]:
         "elicitation.write_candidates": _("Write answers to compare"),
         "graphs.build": _("Build the moral graph"),
         "constitutions.extract": _("Look for principles"),
+        "constitutions.deliver": _("Tell a webhook of a new version"),
         "reports.run": _("Make a report"),
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from constitutions.exports import FORMS
 from constitutions.extraction import extract
 from constitutions.models import Constitution, ConstitutionVersion
 from constitutions.publishing import publish, version_body
@@ -62,12 +63,29 @@ def test_the_bytes_that_are_pulled_have_the_hash(version: ConstitutionVersion, c
     assert "Last-Modified" in answer
 
 
-@pytest.mark.parametrize("form", ["json", "markdown", "prompt", "annotated-pairs"])
+@pytest.mark.parametrize("form", sorted(FORMS))
 def test_the_etag_of_every_form_gives_304(version: ConstitutionVersion, client_of: ClientOf, form: str) -> None:
     client, address = client_of(None), f"{ADDRESS}lists/latest/?export={form}"
     tag = client.get(address)["ETag"]
     answer = client.get(address, headers={"If-None-Match": tag})
     assert (answer.status_code, answer.content) == (304, b"")
+
+
+@pytest.mark.parametrize("form", sorted(FORMS))
+def test_every_form_says_its_name_and_licence_and_its_etag_is_the_hash_of_its_bytes(
+    version: ConstitutionVersion, client_of: ClientOf, form: str
+) -> None:
+    client, address = client_of(None), f"{ADDRESS}lists/versions/1/?export={form}"
+    answer = client.get(address)
+    assert hashlib.sha256(answer.content).hexdigest() in answer["ETag"]
+    assert answer.content == client.get(address).content
+    assert "lists-v1." in answer["Content-Disposition"]
+    assert (answer["X-Licence"], "Accept" in answer["Vary"]) == ("CC-BY-4.0", True)
+    head = client.head(address)
+    assert (head.status_code, head.content, head["ETag"]) == (200, b"", answer["ETag"])
+    if "Last-Modified" in answer:
+        later = client.get(address, headers={"If-Modified-Since": answer["Last-Modified"]})
+        assert later.status_code == 304
 
 
 @pytest.mark.parametrize("form", ["json", "markdown", "prompt"])

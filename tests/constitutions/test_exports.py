@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -7,6 +8,8 @@ from constitutions.exports import FORMS, export
 from constitutions.extraction import extract
 from constitutions.models import ConstitutionVersion
 from constitutions.publishing import publish, version_body
+from core.append_only import erasing
+from core.canonical import canonical_bytes, sha256_of
 from elicitation.comparison_formats import read_comparisons
 from elicitation.models import Dataset, Study
 
@@ -69,3 +72,47 @@ def test_annotated_pairs_pass_our_own_reader(version: ConstitutionVersion, tmp_p
     path = tmp_path / "version.json"
     path.write_text(export(version, "annotated-pairs"))
     assert len(read_comparisons(path, "annotated-pairs").comparisons) == 160
+
+
+def rows_of(version: ConstitutionVersion, form: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in export(version, form).splitlines()]
+
+
+def test_the_rubric_has_a_principle_a_line_with_the_weight_of_its_vote(version: ConstitutionVersion) -> None:
+    principles = version_body(version)["principles"]
+    rows = rows_of(version, "rubric")
+    assert [(r["id"], r["text"], r["weight"]) for r in rows] == [
+        (p["id"], p["text"], p["strength"]) for p in principles
+    ]
+    assert all(row["text"] in row["ask"] and row["licence"] == "CC-BY-4.0" for row in rows)
+
+
+def test_trl_and_rewardbench_hold_the_answer_that_people_gave(version: ConstitutionVersion, dataset: Dataset) -> None:
+    trl, bench = rows_of(version, "trl"), rows_of(version, "rewardbench")
+    pairs = json.loads(export(version, "annotated-pairs"))["comparisons"]
+    assert len(trl) == len(bench) == len(pairs) == 160
+    for row, told in zip(trl, bench, strict=True):
+        pair = dataset.comparisons.get(number=told["id"])
+        assert {row["chosen"], row["rejected"]} == {pair.text_a, pair.text_b}
+        assert all(told[name] == row[name] for name in row)
+    first = pairs[0]
+    assert trl[0]["chosen"] == first[f"response_{first['annotations']['people']['pref']}"]["text"]
+    columns = ["prompt", "chosen", "chosen_model", "rejected", "rejected_model", "subset", "id"]
+    assert list(bench[0]) == columns
+
+
+def test_the_data_sheet_tells_counts_licence_and_how_to_cite(version: ConstitutionVersion) -> None:
+    text = export(version, "data-sheet")
+    for told in ("## Who", "## Consent", "## Limits", "CC-BY-4.0", version.sha256, "decided: 160"):
+        assert told in text
+
+
+def test_what_is_discouraged_reads_so_in_every_form(version: ConstitutionVersion) -> None:
+    with erasing():
+        body = version_body(version)
+        body["principles"][0] |= {"text": "Avoid the answer that flatters.", "direction": "discouraged"}
+        ConstitutionVersion.objects.update(body=canonical_bytes(body).decode(), sha256=sha256_of(body))
+    version = ConstitutionVersion.objects.get()
+    assert "1. Avoid the answer that flatters." in export(version, "prompt")
+    assert "*discouraged; " in export(version, "markdown")
+    assert rows_of(version, "rubric")[0]["direction"] == "discouraged"

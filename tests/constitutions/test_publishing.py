@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -8,7 +9,7 @@ from constitutions.evidence import evidence_behind
 from constitutions.exports import export
 from constitutions.extraction import extract
 from constitutions.models import Constitution, ConstitutionVersion
-from constitutions.publishing import diff, notice_withdrawals, publish, version_body
+from constitutions.publishing import changes, diff, notice_withdrawals, publish, version_body
 from core.canonical import sha256_of
 from core.problems import Conflict
 from elicitation import comparisons, withdrawal
@@ -92,6 +93,20 @@ def test_a_diff_names_what_was_added_removed_and_reweighted(version: Constitutio
     assert len(after) == len(before) - len(changes["removed"]) + len(changes["added"])
     for changed in changes["reweighted"]:
         assert changed["change"] == pytest.approx(changed["strength"] - changed["was"])
+
+
+def test_a_change_of_strength_has_an_interval_and_is_clear_only_off_0() -> None:
+    def body(strength: float, ci: list[float] | None) -> dict[str, Any]:
+        principle = {"id": 1, "text": "t", "source": "s", "name": "n", "strength": strength}
+        return {"principles": [principle | ({"strength_ci": ci} if ci else {})]}
+
+    [small] = changes(body(0.1, [0.0, 0.4]), body(0.2, [0.16, 0.23]))["reweighted"]
+    assert small["change_ci"] == pytest.approx([0.1 - (0.04**2 + 0.3**2) ** 0.5, 0.1 + (0.03**2 + 0.1**2) ** 0.5])
+    assert small["is_clear"] is False
+    [large] = changes(body(0.1, [0.0, 0.2]), body(0.6, [0.5, 0.7]))["reweighted"]
+    assert large["is_clear"] is True
+    [unknown] = changes(body(0.1, None), body(0.6, [0.5, 0.7]))["reweighted"]
+    assert (unknown["change_ci"], unknown["is_clear"]) == (None, None)
 
 
 def test_a_version_does_not_differ_from_itself(version: ConstitutionVersion) -> None:

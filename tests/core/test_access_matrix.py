@@ -16,7 +16,7 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from constitutions.models import Constitution
+from constitutions.models import Constitution, Webhook
 from core import api_keys
 from core.models import ApiKey, Job, User
 from elicitation import cards, interviews, studies, withdrawal
@@ -56,6 +56,7 @@ ACCOUNT_CHANGE = ACCOUNT | {"reader": 403}
 MAKES_NEW = ACCOUNT_CHANGE | {"limited": 403}
 SIGNED_IN = who(nobody=401, people=403, users=IN, keys=403, limited=403)
 RUNS = who(nobody=401, people=403, owner=IN, viewer=IN, stranger=404, keys=IN)
+EDITS = RUNS | {"viewer": 404}
 CHANGES = RUNS | {"viewer": 404, "reader": 403}
 SEES = who(
     nobody=404, participant=IN, other=IN, left=IN, outsider=404, owner=IN, viewer=IN, stranger=404, keys=IN
@@ -135,6 +136,13 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "constitutions/<slug:slug>/versions/<int:number>/": {"get": NOT_THERE},
     "constitutions/<slug:slug>/versions/<int:number>/diff/<int:other>/": {"get": NOT_THERE},
     "constitutions/<slug:slug>/versions/<int:number>/principles/<int:principle>/evidence/": {"get": NOT_THERE},
+    "constitutions/<slug:slug>/versions/<int:number>/signature/": {"get": NOT_THERE},
+    "signing-key/": {"get": EVERYONE},
+    "signing-key/<str:key>/": {"get": NOT_THERE},
+    "webhooks/": {"get": ACCOUNT, "post": ACCOUNT_CHANGE},
+    "webhooks/<uuid:pk>/": {"get": EDITS, "patch": CHANGES, "delete": CHANGES},
+    "webhooks/<uuid:pk>/test/": {"post": CHANGES},
+    "webhooks/<uuid:pk>/deliveries/": {"get": EDITS},
     "reports/": {"get": ACCOUNT, "post": ACCOUNT_CHANGE},
     "reports/<uuid:pk>/": {"get": RUNS},
     "schema/": {"get": EVERYONE},
@@ -180,12 +188,13 @@ def world(
     Constitution.objects.create(slug="rules", title="Rules", study=study)
     job = Job.objects.create(kind="graphs.build", inputs_sha256="0", scope_key=study.scope_key)
     report = Report.objects.create(kind="funnel", study=study, body="{}", sha256=hashlib.sha256(b"{}").hexdigest())
+    webhook = Webhook.objects.create(study=study, url="https://moot.example/", sealed_secret=b"")
     actors = {
         "nobody": None, "participant": participant, "other": other_participant, "outsider": join(other_study), "left": left,
         "owner": facilitator, "viewer": viewer, "stranger": stranger,
     }  # fmt: skip
     named = {
-        "interviews/": {"pk": interview.id}, "jobs/": {"pk": job.id}, "reports/": {"pk": report.id},
+        "interviews/": {"pk": interview.id}, "jobs/": {"pk": job.id}, "reports/": {"pk": report.id}, "webhooks/": {"pk": webhook.id},
         "keys/": {"pk": ApiKey.objects.get(name="reader").id}, "datasets/": {"slug": dataset.slug},
         "constitutions/": {"slug": "rules"}, "studies/": {"slug": study.slug},
     }  # fmt: skip
@@ -194,7 +203,14 @@ def world(
 
 SCOPES = {"reader": ["read"]} | {name: ["read", "write"] for name in ("writer", "limited", "expired", "revoked")}
 EMPTY_GRAPH = '{"format":"folkmoot-graph/1","values":[],"edges":[],"dropped":[],"winners":[],"counts":{}}\n'
-OTHERS = {"<int:number>": "1", "<int:other>": "1", "<int:principle>": "1", "<str:graph>": "1", "<str:other>": "1"}
+OTHERS = {
+    "<int:number>": "1",
+    "<int:other>": "1",
+    "<int:principle>": "1",
+    "<str:graph>": "1",
+    "<str:key>": "1",
+    "<str:other>": "1",
+}
 
 
 def routes(resolver: URLResolver | None = None, before: str = "") -> Iterator[tuple[str, Any]]:

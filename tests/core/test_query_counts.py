@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from constitutions.models import Constitution, ConstitutionVersion, Extraction
+from constitutions.models import Constitution, ConstitutionVersion, Extraction, Webhook
 from core import api_keys
 from core.canonical import canonical_bytes, sha256_of
 from core.models import Job, User
@@ -39,6 +39,7 @@ pytestmark = pytest.mark.django_db
 BODY = {
     "principles": [{"id": 1, "evidence": {"votes": 0, "comparisons": 0}}],
     "comparisons": {"annotations": 0},
+    "licence": "CC-BY-4.0",
 }  # fmt: skip
 
 
@@ -50,6 +51,7 @@ class World:
         self.dataset = Dataset.objects.create(slug="set", title="Set", study=study)
         self.constitution = Constitution.objects.create(slug="rules", title="Rules", study=study)
         self.values = [value_in(study, title=f"Value {number}") for number in range(2)]
+        self.webhook = Webhook.objects.create(study=study, url="https://moot.example/", sealed_secret=b"")
         self.story = story_between(study, self.values[0], self.values[1], context)
 
     def number(self, model: Any, **within: Any) -> int:
@@ -137,6 +139,12 @@ class World:
         count = Job.objects.count()
         Job.objects.create(kind="graphs.build", inputs_sha256=str(count), scope_key=self.study.scope_key)
 
+    def add_webhook(self) -> None:
+        Webhook.objects.create(study=self.study, url="https://moot.example/", sealed_secret=b"")
+
+    def add_delivery(self) -> None:
+        self.webhook.deliveries.create(body="{}")
+
     def add_key(self) -> None:
         api_keys.make_key(self.facilitator, "key", ["read"])
 
@@ -158,6 +166,8 @@ GROW: dict[str, Callable[[World], None]] = {
     "datasets/<slug:slug>/comparisons/": World.add_comparison,
     "studies/<slug:slug>/graphs/": World.add_graph,
     "constitutions/": World.add_constitution,
+    "webhooks/": World.add_webhook,
+    "webhooks/<uuid:pk>/deliveries/": World.add_delivery,
     "reports/": World.add_report,
 }
 # Each version is held against what stands behind it, so that it says so when someone took theirs back.
@@ -177,7 +187,7 @@ def test_every_list_is_here() -> None:
 @pytest.mark.parametrize("route", GROW)
 def test_a_list_asks_as_often_for_many_rows_as_for_few(world: World, route: str) -> None:
     slug = {"datasets/": "set", "constitutions/": "rules"}.get(route.partition("<")[0], world.study.slug)
-    path = "/api/v1/" + route.replace("<slug:slug>", slug)
+    path = "/api/v1/" + route.replace("<slug:slug>", slug).replace("<uuid:pk>", str(world.webhook.id))
     client = client_for(world.participant if route in OWN else world.facilitator)
     asked = []
     for rows in (2, 6):
