@@ -68,4 +68,4 @@ def test_there_is_no_room_for_homeless_functions() -> None:
 
 def test_every_test_module_belongs_to_a_room_that_exists() -> None:
     folders = {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and not p.name.startswith((".", "_"))}
-    assert folders <= set(ORDER) | {"browser", "fixtures"}
+    assert folders <= set(ORDER) | {"browser", "clients", "fixtures"}
