@@ -1,6 +1,7 @@
 """What one run asks a model and what that costs, by stage; and a cap at which it stops."""
 
 import copy
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +26,9 @@ class CountingLedger:
 
     def spent(self) -> Decimal:
         return self.ledger.spent()
+
+    def batch(self) -> AbstractContextManager[Any]:
+        return self.ledger.batch()
 
     def record(self, call: Call) -> Any:
         stage = call.purpose.removeprefix(PREFIX)

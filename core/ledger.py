@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -64,6 +65,10 @@ class DatabaseLedger:
             raw_text=call.raw_text,
             error=call.error[:500],
         )
+
+    def batch(self) -> AbstractContextManager[Any]:
+        """Return a transaction: many records are written to the disk once."""
+        return transaction.atomic()
 
     def spent(self) -> Decimal:
         """Return what all calls of the site cost so far: the budget is one for all."""

@@ -126,46 +126,61 @@ class LLM:
         stopped: LLMError | None = None
         out_of_reach = 0
 
-        def go_on(number: int, exchange: Exchange[A], reply: Reply | None) -> None:
+        def tell(number: int, answer: A | LLMError, call: Any) -> None:
             nonlocal stopped, out_of_reach
-            answer: A | LLMError
-            try:
-                asked = next(exchange) if reply is None else exchange.send(reply)
-            except StopIteration as end:
-                answer, call = end.value
-                out_of_reach = 0
-            except LLMError as error:
-                answer, call = error, error.call
-                out_of_reach = out_of_reach + 1 if isinstance(error, LLMUnavailable) else 0
-                if (
-                    isinstance(error, LLMBudgetReached)
-                    or (isinstance(error, LLMUnavailable) and error.concerns_all)
-                    or out_of_reach >= OUT_OF_REACH
-                ):
-                    stopped = stopped or error
+            if isinstance(answer, LLMError):
+                out_of_reach = out_of_reach + 1 if isinstance(answer, LLMUnavailable) else 0
+                is_the_end = isinstance(answer, LLMBudgetReached) or (
+                    isinstance(answer, LLMUnavailable) and answer.concerns_all
+                )
+                if is_the_end or out_of_reach >= OUT_OF_REACH:
+                    stopped = stopped or answer
             else:
-                future = self._send(asked)
-                flying[number] = exchange, future
-                future.add_done_callback(lambda _: landed.put(number))
-                return
+                out_of_reach = 0
             results[number] = answer
             if on_answer is not None:
                 on_answer(number, answer, call)
 
+        def go_on(steps: Iterable[tuple[int, Exchange[A], Reply | None]]) -> None:
+            """Take several exchanges a step on: what they record is kept at once, and then what they ask is sent."""
+            ended: list[tuple[int, A | LLMError, Any]] = []
+            asking: list[tuple[int, Exchange[A], Asked]] = []
+            with self.ledger.batch():
+                for number, exchange, reply in steps:
+                    try:
+                        asked = next(exchange) if reply is None else exchange.send(reply)
+                    except StopIteration as end:
+                        ended.append((number, *end.value))
+                    except LLMError as error:
+                        ended.append((number, error, error.call))
+                    else:
+                        asking.append((number, exchange, asked))
+            for number, answer, call in ended:
+                tell(number, answer, call)
+            for number, exchange, asked in asking:
+                try:
+                    self._check_before_call()
+                except LLMError as error:
+                    tell(number, error, None)
+                    continue
+                future = self._send(asked)
+                flying[number] = exchange, future
+                future.add_done_callback(lambda _, number=number: landed.put(number))  # type: ignore[misc]
+
         try:
             while waiting or flying:
                 while waiting and stopped is None and len(flying) < self.settings.max_concurrency:
-                    number, request = waiting.popleft()
-                    go_on(number, self._exchange(request), None)
+                    free = self.settings.max_concurrency - len(flying)
+                    fresh = [waiting.popleft() for _ in range(min(free, len(waiting)))]
+                    go_on((number, self._exchange(request), None) for number, request in fresh)
                 if flying:
-                    number = landed.get()
-                    exchange, future = flying.pop(number)
-                    go_on(number, exchange, future.result())
+                    numbers = [landed.get()]
+                    while not landed.empty():
+                        numbers.append(landed.get())
+                    go_on((n, exchange, future.result()) for n in numbers for exchange, future in (flying.pop(n),))
                 elif stopped is not None:
                     for number, _ in waiting:
-                        results[number] = stopped
-                        if on_answer is not None:
-                            on_answer(number, stopped, None)
+                        tell(number, stopped, None)
                     waiting.clear()
         finally:
             for _, future in flying.values():
@@ -215,6 +230,7 @@ class LLM:
         try:
             asked = next(exchange)
             while True:
+                self._check_before_call()
                 future = self._send(asked)
                 try:
                     reply = future.result()
@@ -231,7 +247,6 @@ class LLM:
         )
         if (found := self._find(asked, request.returns)) is not None:
             return found
-        self._check_before_call()
         reply = yield asked
         return (yield from self._settle(asked, reply, request.returns))
 
@@ -241,7 +256,6 @@ class LLM:
             return self._read(asked, reply, returns)
         except Unusable as problem:
             repair = _repair(asked, reply, problem)
-        self._check_before_call()
         reply = yield repair
         try:
             return self._read(repair, reply, returns)

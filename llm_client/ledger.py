@@ -1,6 +1,7 @@
 """What is remembered of every call. The ledger itself is handed in: a table in the product, a list in a notebook."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, Protocol
@@ -51,6 +52,9 @@ class Ledger(Protocol):
     def spent(self) -> Decimal:
         """Return what all calls have cost so far."""
 
+    def batch(self) -> AbstractContextManager[Any]:
+        """Return a context in which what is recorded may be kept all at once, when it ends. No model is asked inside."""
+
 
 class MemoryLedger:
     """A ledger for notebooks and tests: a list."""
@@ -70,3 +74,6 @@ class MemoryLedger:
 
     def spent(self) -> Decimal:
         return sum((call.cost for call in self.calls), Decimal(0))
+
+    def batch(self) -> AbstractContextManager[Any]:
+        return nullcontext()
