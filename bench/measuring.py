@@ -64,11 +64,23 @@ def at_most(what: str, ours: Timing, peer: Timing, times: float, peer_name: str)
 
 
 def in_own_process(
-    module: str, *arguments: str, environment: dict[str, str] | None = None, python: str = sys.executable
+    module: str,
+    *arguments: str,
+    environment: dict[str, str] | None = None,
+    python: str = sys.executable,
+    quiet: bool = False,
 ) -> dict[str, Any]:
-    """Run `python -m module arguments` and return the JSON object on its last line, with `peak_mb`, its peak memory."""
+    """Run `python -m module arguments` and return the JSON object on its last line, with `peak_mb`, its peak memory. What a
+    `quiet` one says of its progress is not shown."""
     command = [python, "-m", "bench.measured", module, *arguments]
-    ran = subprocess.run(command, env=os.environ | (environment or {}), check=True, stdout=subprocess.PIPE, text=True)
+    ran = subprocess.run(
+        command,
+        env=os.environ | (environment or {}),
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL if quiet else None,
+        text=True,
+    )
     found: dict[str, Any] = json.loads(ran.stdout.splitlines()[-1])
     return found
 

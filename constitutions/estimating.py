@@ -148,7 +148,7 @@ def _stage(
 def _mean_length(rows: Sequence[Comparison]) -> float:
     """Return how many characters a comparison takes as material."""
     shown = (asked_about(row, 1, {"first": row.text_a, "second": row.text_b}) for row in rows)
-    lengths = [len(json.dumps(told, ensure_ascii=False, indent=1)) + 6 for told in shown]
+    lengths = [len(json.dumps(told, ensure_ascii=False)) + 2 for told in shown]
     return sum(lengths) / max(1, len(lengths))
 
 

@@ -68,7 +68,7 @@ def sides(comparison: Comparison, is_swapped: bool) -> dict[str, str]:
 
 def written(material: Mapping[str, Any]) -> dict[str, str]:
     """Return the variables of a prompt."""
-    return {"material": json.dumps(material, ensure_ascii=False, indent=1)}
+    return {"material": json.dumps(material, ensure_ascii=False)}
 
 
 @lru_cache(maxsize=2048)

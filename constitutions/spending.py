@@ -1,6 +1,7 @@
 """What one run asks a model and what that costs, by stage; and a cap at which it stops."""
 
 import copy
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from decimal import Decimal
 from typing import Any
@@ -23,6 +24,9 @@ class CountingLedger:
 
     def find(self, request_sha256: str) -> str | None:
         return self.ledger.find(request_sha256)
+
+    def find_many(self, request_sha256s: Sequence[str]) -> Mapping[str, str]:
+        return self.ledger.find_many(request_sha256s)
 
     def spent(self) -> Decimal:
         return self.ledger.spent()

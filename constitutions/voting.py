@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from django.db import IntegrityError
 
 from constitutions.algorithms.ballots import BOTH, FOR_A, FOR_B, MISSING, NEITHER, UNASKED, Cell, packed
 from constitutions.judges import Cells
 from constitutions.material import answer_type, asked_about, prompt_named, sides, written
 from constitutions.models import Cell as StoredCell
+from core.bulk import insert_rows
 from core.models import LLMCall
 from elicitation.models import Comparison
 from llm_client import LLM, LLMBudgetReached, LLMError, LLMUnavailable, Request
@@ -23,7 +25,8 @@ from llm_client import LLM, LLMBudgetReached, LLMError, LLMUnavailable, Request
 PROMPT = "vote_on_principles"
 Vote = Literal["first", "second", "both", "neither"]
 CODES = {"a": FOR_A, "b": FOR_B, "both": BOTH, "neither": NEITHER}
-STORED_AT_ONCE = 500
+STORED_AT_ONCE = 2000
+COLUMNS = ("sha256", "scope_key", "answer", "llm_call_id")
 LOOKED_UP_AT_ONCE = 500
 FEWEST_TO_TELL = 3  # calls, all of which failed, that tell of an outage
 
@@ -59,11 +62,11 @@ def vote(
     was answered until then is kept.
     """
     wanted = list(cells)
-    keys = {cell: _key(llm, rows[cell[0]], texts[cell[1]], bool(swapped[cell[0]]), repeat) for cell in wanted}
+    keys = _keys(llm, rows, texts, wanted, swapped, repeat)
     known = _known(keys.values())
     found = {cell: known[key] for cell, key in keys.items() if key in known}
     calls = [_Call(cells, repeat) for cells in packed([cell for cell in wanted if cell not in found])]
-    fresh: list[StoredCell] = []
+    fresh: list[tuple[Any, ...]] = []
     done = len(found)
 
     def keep(number: int, answer: Any, call: Any) -> None:
@@ -73,7 +76,7 @@ def vote(
             record = call if isinstance(call, LLMCall) else None
             for cell, said in calls[number].read(answer, swapped):
                 found[cell] = said
-                fresh.append(StoredCell(sha256=keys[cell], scope_key=scope_key, answer=said, llm_call=record))
+                fresh.append((keys[cell], scope_key, said, record.id if record else None))
         if len(fresh) >= STORED_AT_ONCE:
             _store(fresh)
         progress(done, len(wanted))
@@ -136,23 +139,19 @@ class _Call:
             yield cell, turned.get(said, said)
 
 
-def _key(llm: LLM, row: Comparison, text: str, is_swapped: bool, repeat: int) -> str:
-    settings = llm.settings
-    shape = [
-        settings.provider,
-        settings.model,
-        settings.temperature,
-        settings.max_answer_tokens,
-        prompt_named(PROMPT).sha256,
-        row.prompt,
-        row.context,
-        row.text_a,
-        row.text_b,
-        text,
-        is_swapped,
-        repeat,
-    ]
-    return hashlib.sha256(json.dumps(shape).encode()).hexdigest()
+def _keys(
+    llm: LLM, rows: Sequence[Comparison], texts: Sequence[str], cells: Sequence[Cell], swapped: np.ndarray, repeat: int
+) -> dict[Cell, str]:
+    """Return under which SHA-256 each cell is kept: of everything that shapes its answer, but for what stood beside it."""
+    settings, prompt = llm.settings, prompt_named(PROMPT).sha256
+    model = [settings.provider, settings.model, settings.temperature, settings.max_answer_tokens, prompt, repeat]
+    shown: dict[int, bytes] = {}
+    for place in {place for place, _principle in cells}:
+        row = rows[place]
+        shape = [*model, row.prompt, row.context, row.text_a, row.text_b, bool(swapped[place])]
+        shown[place] = hashlib.sha256(json.dumps(shape).encode()).digest()
+    said = [text.encode(errors="surrogatepass") for text in texts]
+    return {cell: hashlib.sha256(shown[cell[0]] + said[cell[1]]).hexdigest() for cell in cells}
 
 
 def _known(keys: Iterable[str]) -> dict[str, str]:
@@ -164,9 +163,14 @@ def _known(keys: Iterable[str]) -> dict[str, str]:
     return known
 
 
-def _store(fresh: list[StoredCell]) -> None:
+def _store(fresh: list[tuple[Any, ...]]) -> None:
     """Store cells, those of another run at the same moment left as they are."""
-    StoredCell.objects.bulk_create(fresh, ignore_conflicts=True)
+    if fresh:
+        try:
+            insert_rows(StoredCell, COLUMNS, fresh)
+        except IntegrityError:
+            cells = [StoredCell(**dict(zip(COLUMNS, row, strict=True))) for row in fresh]
+            StoredCell.objects.bulk_create(cells, ignore_conflicts=True)
     fresh.clear()
 
 

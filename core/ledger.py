@@ -3,8 +3,8 @@
 `llm_client` knows no database; it is handed this.
 """
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -28,6 +28,7 @@ class DatabaseLedger:
 
     def __init__(self, scope_key: str = "") -> None:
         self.scope_key = scope_key
+        self._waiting: list[LLMCall] | None = None
 
     def find(self, request_sha256: str) -> str | None:
         """Return the raw text of a good answer to the same request, or None."""
@@ -35,16 +36,41 @@ class DatabaseLedger:
         call = kept.order_by("created_at").first()
         return call.raw_text if call is not None else None
 
+    def find_many(self, request_sha256s: Sequence[str]) -> dict[str, str]:
+        """Return those of the texts that `find` would return, by their hash."""
+        kept = LLMCall.objects.filter(request_sha256__in=request_sha256s, outcome="ok").exclude(raw_text="")
+        return dict(kept.order_by("-created_at").values_list("request_sha256", "raw_text"))
+
     def record(self, call: Call) -> LLMCall:
         """Store what a call was and cost, good or not; of someone who left meanwhile, only its cost."""
-        with transaction.atomic():
-            row = self._store(call)
-            if call.subject and any(is_gone(call.subject) for is_gone in gone_checks):
-                forget_words(LLMCall.objects.filter(id=row.id))
+        row = self._row(call)
+        if self._waiting is None:
+            self._store([row])
+        else:
+            self._waiting.append(row)
         return row
 
-    def _store(self, call: Call) -> LLMCall:
-        return LLMCall.objects.create(
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Store what is recorded inside at once when it ends, also when it ends with an error: it was asked and paid."""
+        self._waiting = []
+        try:
+            yield
+        finally:
+            waiting, self._waiting = self._waiting, None
+            self._store(waiting)
+
+    def _store(self, rows: list[LLMCall]) -> None:
+        if not rows:
+            return
+        with transaction.atomic():
+            LLMCall.objects.bulk_create(rows)
+            for row in rows:
+                if row.subject and any(is_gone(row.subject) for is_gone in gone_checks):
+                    forget_words(LLMCall.objects.filter(id=row.id))
+
+    def _row(self, call: Call) -> LLMCall:
+        return LLMCall(
             scope_key=self.scope_key,
             purpose=call.purpose,
             subject=call.subject,
@@ -65,10 +91,6 @@ class DatabaseLedger:
             raw_text=call.raw_text,
             error=call.error[:500],
         )
-
-    def batch(self) -> AbstractContextManager[Any]:
-        """Return a transaction: many records are written to the disk once."""
-        return transaction.atomic()
 
     def spent(self) -> Decimal:
         """Return what all calls of the site cost so far: the budget is one for all."""

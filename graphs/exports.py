@@ -5,10 +5,7 @@ import io
 import json
 import re
 from collections.abc import Callable
-from typing import Any, NamedTuple
-
-import networkx as nx
-from networkx.readwrite import json_graph
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.canonical import unchanged
 from core.spreadsheet import safe_cell
@@ -16,6 +13,9 @@ from elicitation.models import CanonicalValue
 from graphs.algorithms.tally import EdgeTally, entropy, net_support
 from graphs.building import body_of, titles_of
 from graphs.models import GraphSnapshot
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 COUNTS = ("wiser", "not_wiser", "less_wise", "unsure", "impressions")
 GROUP = ("wiser", "decided", "share")  # what a table tells of each group
@@ -88,8 +88,10 @@ def _source_id(value: dict[str, Any]) -> int | str:
     return int(text) if text.isascii() and text.isdigit() else text or int(value["number"])
 
 
-def as_networkx(snapshot: GraphSnapshot) -> nx.DiGraph:
+def as_networkx(snapshot: GraphSnapshot) -> "nx.DiGraph":
     """Return the kept graph: nodes by number with their texts and scores, arrows with their figures."""
+    import networkx as nx  # large, and few requests need it
+
     body = body_of(snapshot)
     graph = nx.DiGraph(study=body["study"], mode=body["mode"], sha256=snapshot.sha256)
     for value in body["values"]:
@@ -100,6 +102,8 @@ def as_networkx(snapshot: GraphSnapshot) -> nx.DiGraph:
 
 
 def _node_link(snapshot: GraphSnapshot) -> str:
+    from networkx.readwrite import json_graph
+
     return _json(json_graph.node_link_data(as_networkx(snapshot), edges="edges"))
 
 
@@ -110,6 +114,8 @@ def _json(body: Any) -> str:
 def _graphml(snapshot: GraphSnapshot) -> str:
     """GraphML knows only plain attributes of one type each: lists become text, measured numbers decimals, and
     characters that XML lacks U+FFFD."""
+    import networkx as nx  # large, and few requests need it
+
     graph = as_networkx(snapshot)
     plain = nx.DiGraph(**graph.graph)
     for node, data in graph.nodes(data=True):

@@ -109,7 +109,8 @@ class LLM:
         LLMUnavailable, LLMBadAnswer or LLMBudgetReached, and ValueError or TypeError for a prompt, variables or a
         type that cannot work.
         """
-        return self._drive(self._exchange(Request(prompt, variables, returns, purpose, subject, sample)))
+        asked = self._asked_by(Request(prompt, variables, returns, purpose, subject, sample))
+        return self._drive(self._exchange(asked, returns, self.ledger.find(asked.sha256)))
 
     def ask_many(self, requests: Iterable[Request[A]], *, on_answer: OnAnswer | None = None) -> list[A | LLMError]:
         """Ask several questions at a time; return the answers, or errors in their place, in the order of the requests.
@@ -172,7 +173,12 @@ class LLM:
                 while waiting and stopped is None and len(flying) < self.settings.max_concurrency:
                     free = self.settings.max_concurrency - len(flying)
                     fresh = [waiting.popleft() for _ in range(min(free, len(waiting)))]
-                    go_on((number, self._exchange(request), None) for number, request in fresh)
+                    asked = [self._asked_by(request) for _number, request in fresh]
+                    found = self.ledger.find_many([one.sha256 for one in asked])
+                    go_on(
+                        (number, self._exchange(one, request.returns, found.get(one.sha256)), None)
+                        for (number, request), one in zip(fresh, asked, strict=True)
+                    )
                 if flying:
                     numbers = [landed.get()]
                     while not landed.empty():
@@ -241,14 +247,17 @@ class LLM:
             result: tuple[A, Any] = end.value
             return result
 
-    def _exchange(self, request: Request[A]) -> Exchange[A]:
-        asked = self._asked(
-            request.prompt, request.variables, request.returns, request.purpose, request.subject, request.sample
-        )
-        if (found := self._find(asked, request.returns)) is not None:
+    def _exchange(self, asked: Asked, returns: type[A], text: str | None) -> Exchange[A]:
+        """Ask, unless the `text` that was found in the ledger is an answer."""
+        if text is not None and (found := self._read_found(asked, text, returns)) is not None:
             return found
         reply = yield asked
-        return (yield from self._settle(asked, reply, request.returns))
+        return (yield from self._settle(asked, reply, returns))
+
+    def _asked_by(self, request: Request[A]) -> Asked:
+        return self._asked(
+            request.prompt, request.variables, request.returns, request.purpose, request.subject, request.sample
+        )
 
     def _settle(self, asked: Asked, reply: Reply, returns: type[A]) -> Exchange[A]:
         """Make an answer of a reply, with one attempt at repair."""
@@ -336,8 +345,9 @@ class LLM:
 
     def _find(self, asked: Asked, returns: type[A]) -> tuple[A, Any] | None:
         text = self.ledger.find(asked.sha256)
-        if text is None:
-            return None
+        return None if text is None else self._read_found(asked, text, returns)
+
+    def _read_found(self, asked: Asked, text: str, returns: type[A]) -> tuple[A, Any] | None:
         try:
             answer = read_answer(text, returns)
         except Unusable:  # the type has rules that its schema does not show, and they have changed since

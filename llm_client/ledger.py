@@ -1,6 +1,6 @@
 """What is remembered of every call. The ledger itself is handed in: a table in the product, a list in a notebook."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from decimal import Decimal
@@ -46,6 +46,9 @@ class Ledger(Protocol):
     def find(self, request_sha256: str) -> str | None:
         """Return the raw text of an "ok" call with this hash, or None."""
 
+    def find_many(self, request_sha256s: Sequence[str]) -> Mapping[str, str]:
+        """Return those of the texts that `find` would return, by their hash."""
+
     def record(self, call: Call) -> Any:
         """Keep the call and return whatever the caller of the model shall hold: a row, or the call itself."""
 
@@ -65,6 +68,9 @@ class MemoryLedger:
 
     def find(self, request_sha256: str) -> str | None:
         return self._answers.get(request_sha256)
+
+    def find_many(self, request_sha256s: Sequence[str]) -> Mapping[str, str]:
+        return {asked: self._answers[asked] for asked in request_sha256s if asked in self._answers}
 
     def record(self, call: Call) -> Call:
         self.calls.append(call)

@@ -76,13 +76,16 @@ def calls_in(told: dict[str, int]) -> int:
 def ours(url: str, pairs: int) -> Iterator[Line]:
     counts(url)
     with databases.sqlite() as environment:
+        in_own_process("bench.constitutions.__main__", "migrate", url, str(pairs), environment=environment)
         run = in_own_process("bench.constitutions.__main__", "run", url, str(pairs), environment=environment)
         told = counts(url)
         more = in_own_process("bench.constitutions.__main__", "more", url, str(pairs), environment=environment)
     with databases.sqlite() as environment:
+        in_own_process("bench.constitutions.__main__", "migrate", url, str(pairs), environment=environment)
         full = in_own_process("bench.constitutions.__main__", "full", url, str(pairs), environment=environment)
         counts(url, FAILING)
     with databases.sqlite() as environment:
+        in_own_process("bench.constitutions.__main__", "migrate", url, str(pairs), environment=environment)
         failing = in_own_process("bench.constitutions.__main__", "run", url, str(pairs), environment=environment)
         failed = counts(url)
     calls, texts = calls_in(told) / pairs, told["pair texts"] / pairs
@@ -111,7 +114,7 @@ def peer(url: str, pairs: int) -> Iterator[Line]:
         path = f"{folder}/pairs.csv"
         in_own_process("bench.constitutions.__main__", "write", path, str(pairs), environment=environment)
         arguments = (f"{url}/v1", path, f"{folder}/out", str(CANDIDATES))
-        found = in_own_process("bench.constitutions._icai", *arguments, python=python)
+        found = in_own_process("bench.constitutions._icai", *arguments, python=python, quiet=True)
     told = counts(url)
     by_kind = ", ".join(f"{told.get(kind, 0)} {kind}" for kind in ("propose", "vote", "embed"))
     yield Line("inverse-cai, calls a pair", f"{calls_in(told) / pairs:.2f}", detail=by_kind)
@@ -139,9 +142,11 @@ def measured(task: str, where: str, pairs: str) -> dict[str, Any]:
     django.setup()
     if task == "write":
         return _write(Path(where), int(pairs))
-    from django.core.management import call_command
+    if task == "migrate":  # in a process of its own: no worker migrates
+        from django.core.management import call_command
 
-    call_command("migrate", verbosity=0)
+        call_command("migrate", verbosity=0)
+        return {}
     from core.ledger import DatabaseLedger
     from llm_client import LLM, LLMSettings
 

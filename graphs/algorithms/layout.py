@@ -12,7 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-import networkx as nx
 import numpy as np
 from scipy import sparse
 
@@ -92,6 +91,8 @@ def _groups(weights: Mapping[Pair, float]) -> list[list[int]]:
             found.append(group)
             continue
         members = set(group)
+        import networkx as nx  # large, and few requests need it
+
         graph = nx.Graph()
         graph.add_nodes_from(group)
         graph.add_edges_from(sorted(pair for pair in weights if pair[0] in members))
@@ -201,6 +202,8 @@ def _layers(group: Sequence[int], arrows: Sequence[Pair], scores: Mapping[int, f
 
 def _falling(arrows: Sequence[Pair], scores: Mapping[int, float]) -> set[Pair]:
     """Return the arrows within circles that lead from a higher score to a lower one: without them no circle is left."""
+    import networkx as nx  # large, and few requests need it
+
     circles = nx.strongly_connected_components(nx.DiGraph(arrows))
     circle = {value: i for i, members in enumerate(circles) for value in members}
     standing = {value: (round(scores.get(value, 0.0), 12), -value) for value in circle}

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import networkx as nx
 import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
 from graphs.algorithms.tally import Pair, order_by, places_of, starts_of
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 DAMPING = 0.85
 TOLERANCE = 1e-13
@@ -17,9 +19,11 @@ MOST_ROUNDS = 1000
 PLACES = 9  # scores that differ by less are a tie, whatever the last digits of the arithmetic
 
 
-def kept_graph(weights: Mapping[Pair, float]) -> nx.DiGraph:
+def kept_graph(weights: Mapping[Pair, float]) -> "nx.DiGraph":
     """Return the kept arrows as a graph. Nodes and arrows go in sorted, since PageRank's last digits depend on the
     order."""
+    import networkx as nx  # large, and few requests need it
+
     graph = nx.DiGraph()
     graph.add_nodes_from(sorted({value for pair in weights for value in pair}))
     graph.add_weighted_edges_from((source, target, weights[source, target]) for source, target in sorted(weights))
