@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from constitutions.estimating import estimate
 from constitutions.evidence import evidence_behind
 from constitutions.exports import FORMS, export
-from constitutions.extraction import must_be_there, same_again
+from constitutions.extraction import must_be_there, must_lack_answers, same_again
 from constitutions.models import Constitution, ConstitutionVersion, Extraction
 from constitutions.options import options_among
 from constitutions.publishing import diff, notice_withdrawals, version_body
@@ -72,6 +72,7 @@ class ConstitutionListView(generics.ListAPIView[Constitution]):
             wanted["dataset"] = str(dataset.id)
         if repair := wanted.get("repair"):
             found = get_object_or_404(Extraction.objects.shown_to(caller), id=repair)
+            must_lack_answers(found)
             wanted |= same_again(found) | {"repair": str(repair)}
             study, dataset = found.study, found.dataset
         must_be_there(dataset, study, options_among(wanted))

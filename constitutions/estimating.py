@@ -27,10 +27,11 @@ from llm_client import LLMSettings
 from llm_client.client import CHARACTERS_A_TOKEN
 
 # What only a run can know. On planted judges (tests/constitutions/planted_judge.py) they come near.
-PROPOSED_A_CALL = 3  # distinct principles that one call adds, until there are enough
+PROPOSED_A_CALL = 2.5  # distinct principles that one call adds, until there are enough
+PROPOSED_LATER = 1  # that one call of a later round adds
 DOUBTFUL_SHARE = 0.2  # of the principles, asked again on the training part
 DIFFERING_SHARE = 0.6  # of those comparisons, asked a third time
-PHRASE = "x" * 30
+PHRASE = "x" * 26
 SECONDS_A_CALL = 2.0  # where the ledger knows no call of this model yet
 LATEST_CALLS = 200
 
@@ -64,7 +65,7 @@ def _asked(pairs: Pairs, options: Options, settings: LLMSettings) -> tuple[int, 
     train = len(rows) - held
     read_for_proposals = min(train, MOST_PROPOSED_FROM)
     proposing = 2 * ceil(read_for_proposals / 2 / MOST_PAIRS)
-    new = min(MOST_CANDIDATES, PROPOSED_A_CALL * proposing)
+    new = min(MOST_CANDIDATES, round(PROPOSED_A_CALL * proposing))
     candidates = len(options.fixed) + new
     stages = {
         "propose": _stage(PROPOSER, rows, proposing, read_for_proposals / proposing, 0, 6 * len(PHRASE)),
@@ -74,7 +75,7 @@ def _asked(pairs: Pairs, options: Options, settings: LLMSettings) -> tuple[int, 
     for _later in range(1, options.rounds):
         more = min(MOST_RESIDUAL, train // 3)
         calls = 2 * ceil(more / 2 / MOST_PAIRS)
-        added = min(MOST_CANDIDATES, PROPOSED_A_CALL * calls)
+        added = min(MOST_CANDIDATES, PROPOSED_LATER * calls)
         candidates += added
         stages["propose"] = _sum(
             stages["propose"], _stage(PROPOSER, rows, calls, more / calls, candidates, 6 * len(PHRASE))
@@ -136,7 +137,8 @@ def _stage(
         "principles": [{"principle": n, "text": f"{OPENING} {PHRASE}."} for n in range(1, principles + 1)],
         "questions": [f"c1_p{n % 30 + 1}" for n in range(questions)],
     }
-    fixed = len(prompt_named(prompt).render({"material": ""}).system) + 300 + len(written(material)["material"])
+    empty = prompt_named(prompt).render({"material": ""})
+    fixed = len(empty.system) + len(empty.user) + len(written(material)["material"])
     characters = fixed + together * _mean_length(rows)
     return {
         "requests": calls,

@@ -36,7 +36,7 @@ from elicitation.models import Comparison, Dataset, Study
 from graphs.models import GraphSnapshot
 from llm_client import LLM
 
-MOST_READ = 80  # held-out comparisons that a reading model is scored on
+MOST_READ = 60  # held-out comparisons that a reading model is scored on
 _OTHER = {"a": "b", "b": "a"}
 
 Progress = Callable[[int, int, str], None]
@@ -72,6 +72,8 @@ def extract(
     snapshot = _published_graph(study) if study is not None else None
     pairs = read_pairs(dataset, chosen.annotators, chosen.group, left_out(chosen)) if dataset is not None else None
     groups = groups_behind(dataset, chosen.by) if dataset is not None and chosen.by else None
+    if repair is not None:
+        check_repair(repair, dataset, study, chosen)
     asked = _model(llm, dataset) if chosen.asks_a_model and pairs is not None else None
     counts = _counts(pairs, chosen)
     inputs_sha256 = sha256_of(_inputs(dataset, study, snapshot, pairs, counts, groups, chosen, asked, repair))
@@ -257,6 +259,24 @@ def must_be_there(dataset: Dataset | None, study: Study | None, options: Mapping
         known = set(dataset.annotators.filter(source_id__in=chosen.annotators).values_list("source_id", flat=True))
         if missing := [name for name in chosen.annotators if name not in known]:
             raise ValidationError({"annotators": _("There is no annotator %s.") % ", ".join(missing)})
+
+
+def check_repair(repair: Extraction, dataset: Dataset | None, study: Study | None, options: Options) -> None:
+    """Raise ValidationError where an extraction is none of these inputs, or lacks no answer."""
+    asked_for = (dataset and dataset.id, study and study.id, options.stored(), options.seed)
+    if asked_for != (repair.dataset_id, repair.study_id, repair.parameters, repair.seed):
+        told = _("That extraction was made of something else, or with other options: repair it with the same ones.")
+        raise ValidationError({"repair": told})
+    must_lack_answers(repair)
+
+
+def must_lack_answers(extraction: Extraction) -> None:
+    """Raise ValidationError where all that a model was asked was answered: votes, proposals and readings."""
+    body = body_of(extraction)
+    reader = (body.get("reconstruction") or {}).get("reader")
+    unread = reader is not None and reader["n"] < reader["asked"]
+    if not (body.get("missing_votes") or body.get("proposals", {}).get("missing") or unread):
+        raise ValidationError({"repair": _("Nothing stayed without an answer in that extraction.")})
 
 
 def _published_graph(study: Study) -> GraphSnapshot:

@@ -79,9 +79,10 @@ def test_turned_answers_make_the_same_principles_discouraged(tmp_path: Path) -> 
     assert all(p["strength"] > 0 for p in body["principles"])
 
 
-def test_a_pair_costs_at_most_one_and_a_half_calls_and_2_6_texts(dataset: Dataset) -> None:
+@pytest.mark.parametrize("seed", [1, 12, 13])
+def test_a_pair_costs_at_most_one_and_a_half_calls_and_2_6_texts(tmp_path: Path, seed: int) -> None:
     model = planted_model()
-    made = extract(dataset=dataset, judge="llm", llm=model)
+    made = extract(dataset=planted(tmp_path, planted_rows(300, seed=seed)), judge="llm", llm=model)
     assert len(model.asked) <= 1.5 * 300
     assert pair_texts(model) <= 2.6 * 300
     assert made.calls["requests"] == len(model.asked)
@@ -184,7 +185,9 @@ def test_one_more_principle_asks_only_its_own_votes(small: Dataset) -> None:
     assert sum(len(told["questions"]) for told in votes) == 60
 
 
-def test_the_estimate_is_within_fifteen_percent(dataset: Dataset) -> None:
+@pytest.mark.parametrize(("pairs", "seed"), [(300, 1), (300, 15), (100, 1), (600, 1)])
+def test_the_estimate_is_within_fifteen_percent(tmp_path: Path, pairs: int, seed: int) -> None:
+    dataset = planted(tmp_path, planted_rows(pairs, seed=seed))
     told = estimate(dataset, judge="llm", settings=PRICED)["calls"]
     model = planted_model()
     model.settings = PRICED
@@ -236,6 +239,18 @@ def test_many_failures_mark_the_run_and_a_repair_asks_only_those(dataset: Datase
     assert repaired.cells["missing"] == 0
     assert not body_of(repaired)["degraded"]
     assert votes_asked(model) == repaired.cells["answered"] < repaired.cells["asked"] / 2
+
+
+def test_only_what_lacks_answers_is_repaired_and_with_its_own_inputs(small: Dataset, tmp_path: Path) -> None:
+    whole = extract(dataset=small, judge="llm", llm=planted_model())
+    with pytest.raises(ValidationError, match="Nothing stayed without"):
+        extract(dataset=small, judge="llm", llm=planted_model(), repair=whole)
+    other = extract(dataset=planted(tmp_path, planted_rows(60, seed=3)), judge="llm", llm=planted_model(fails=0.3))
+    with pytest.raises(ValidationError, match="something else"):
+        extract(dataset=small, judge="llm", llm=planted_model(), repair=other)
+    with pytest.raises(ValidationError, match="other options"):
+        extract(dataset=other.dataset, judge="llm", llm=planted_model(), repair=other, seed=1)
+    assert Extraction.objects.count() == 2
 
 
 def test_a_missing_vote_is_never_counted_as_one(small: Dataset) -> None:
@@ -348,7 +363,7 @@ def test_both_executors_are_scored_and_beat_only_what_they_do(dataset: Dataset) 
     assert told["executor"] == "weighted votes of the principles"
     assert told["accuracy"] > 0.7
     reader = told["reader"]
-    assert reader["asked"] == reader["n"] == 80
+    assert reader["asked"] == reader["n"] == 60
     assert reader["no_constitution"]["accuracy"] == 0.5  # without principles this reader decides nothing
     assert reader["against"]["no_constitution"]["beats"]
     assert not reader["against"]["weighted_votes"]["beats"]
