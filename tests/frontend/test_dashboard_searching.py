@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import pytest
 from django.test import Client
@@ -86,8 +87,9 @@ def test_a_degraded_run_says_so_and_is_repaired(
     judge = PlantedJudge(0.0)
 
     def half(body: dict[str, Any]) -> Any:
-        said = judge.answer(body["messages"][-1]["content"], "")
-        is_broken = len(server.requests) % 3 == 0 and any(name.startswith("c1_p") for name in said)
+        said = judge.answer(body["messages"][1]["content"], "")
+        is_vote = any(name.startswith("c1_p") for name in said)
+        is_broken = is_vote and crc32(body["messages"][1]["content"].encode()) % 3 == 0
         return Answer('{"c1_p1": "perhaps"}') if is_broken else said
 
     server.answer_with(half)
