@@ -1,7 +1,7 @@
 """What an extraction tells, as it is hashed: its principles, what was dropped and why, and how well they decide what they were
 not chosen on. No clock time, no database key, and nothing of what asking cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from constitutions.judges import Judgement
 from constitutions.model_judge import Judged
 from constitutions.options import Options
 from constitutions.pairs import Pairs
+from constitutions.wording import Checked
 from elicitation.models import Comparison, Dataset, Study
 from graphs.models import GraphSnapshot
 
@@ -106,6 +107,7 @@ def write_body(
     material: Material | None,
     chosen: Chosen | None,
     readings: Readings | None,
+    wordings: Mapping[int, Checked] | None,
     from_graph: list[GraphPrinciple],
     options: Options,
 ) -> tuple[dict[str, Any], list[Stance]]:
@@ -120,7 +122,8 @@ def write_body(
     if material is not None and chosen is not None:
         for t in chosen.kept:
             stance = Stance(len(told) + 1, chosen.votes[:, t.candidate] * t.sign)
-            told.append(_principle(stance, t, material))
+            checked = {"wording": wordings[t.candidate].told()} if wordings else {}
+            told.append(_principle(stance, t, material) | checked)
             stances.append(stance)
         dropped = [_dropped(t, chosen.kept, material) for t in chosen.tested if t.reason]
         reconstruction = _reconstruction(chosen, readings, material)

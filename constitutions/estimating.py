@@ -20,6 +20,8 @@ from constitutions.proposing import MOST_PROPOSED_FROM
 from constitutions.proposing import PROMPT as PROPOSER
 from constitutions.spending import no_calls
 from constitutions.voting import PROMPT as VOTER
+from constitutions.wording import EACH, MOST_COMPARISONS
+from constitutions.wording import PROMPT as WORDER
 from core.ledger import model_settings
 from core.models import LLMCall
 from elicitation.models import Comparison, Dataset
@@ -87,6 +89,10 @@ def _asked(pairs: Pairs, options: Options, settings: LLMSettings) -> tuple[int, 
         calls = ceil(read / MOST_PAIRS)
         one = _stage(READER, rows, calls, min(read, MOST_PAIRS), options.principles, 16 * MOST_PAIRS)
         stages["read"] = _sum(one, _stage(READER, rows, calls, min(read, MOST_PAIRS), 0, 16 * MOST_PAIRS))
+    if options.wording:
+        said = _stage(WORDER, rows, 1, 0, options.principles, 2 * options.principles * len(PHRASE))
+        looked_at = min(train, MOST_COMPARISONS)
+        stages["wording"] = _sum(said, _voting(rows, looked_at, EACH * options.principles))
     total = {"requests": 0, "tokens_in": 0, "tokens_out": 0}
     for stage in stages.values():
         total = _sum(total, stage)

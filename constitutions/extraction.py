@@ -29,6 +29,7 @@ from constitutions.pairs import Pairs, clusters_of, counts_of, group_annotators,
 from constitutions.proposing import PROMPT as PROPOSER
 from constitutions.spending import PREFIX, counted, no_calls
 from constitutions.voting import PROMPT as VOTER
+from constitutions.wording import MOST_COMPARISONS, Checked, check_wording
 from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.ledger import llm_for
 from core.models import User
@@ -79,7 +80,7 @@ def extract(
     inputs_sha256 = sha256_of(_inputs(dataset, study, snapshot, pairs, counts, groups, chosen, asked, repair))
     if found := Extraction.objects.filter(inputs_sha256=inputs_sha256).first():
         return found
-    material = readings = None
+    material = readings = wordings = None
     found_principles: Chosen | None = None
     calls, cells = no_calls(), Cells(0, 0, 0, 0)
     if pairs is not None and dataset is not None:
@@ -91,10 +92,12 @@ def extract(
         found_principles = material.choose(chosen)
         if asked is not None and chosen.reader and found_principles.kept:
             readings = _read(material, found_principles, chosen, asked, told)
+        if asked is not None and chosen.wording and found_principles.kept:
+            wordings = _check_wording(dataset, material, found_principles, asked, told)
         calls, cells = (ledger.told() if ledger else calls), material.judgement.cells
     from_graph = principles_of(snapshot) if snapshot is not None else []
     body, stances = write_body(
-        dataset, study, snapshot, counts, material, found_principles, readings, from_graph, chosen
+        dataset, study, snapshot, counts, material, found_principles, readings, wordings, from_graph, chosen
     )
     if asked is not None:
         body["judge"] = _told_of(asked)
@@ -132,6 +135,7 @@ class _Told:
         "repeat": _("Asking again where it is in doubt"),
         "read": _("Letting a model read the constitution"),
         "choose": _("Choosing and scoring"),
+        "wording": _("Trying other wordings"),
     }
 
     def __init__(self, tell: Progress, spent: Callable[[], Decimal] | None) -> None:
@@ -217,6 +221,24 @@ def _read(material: Material, chosen: Chosen, options: Options, llm: LLM, tell: 
         for said in (principles, [])
     )
     return Readings(places, by_constitution, by_itself)
+
+
+def _check_wording(dataset: Dataset, material: Material, chosen: Chosen, llm: LLM, tell: _Told) -> dict[int, Checked]:
+    """Return how far the votes on kept principles depend on their wording, by the candidate, on some training comparisons."""
+    assert material.judged is not None
+    columns = [t.candidate for t in chosen.kept]
+    found = check_wording(
+        [material.judgement.candidates[column].text for column in columns],
+        material.judged.answers[:, columns],
+        material.rows,
+        material.split.train[:MOST_COMPARISONS],
+        swapped=material.judged.swapped,
+        purpose=f"{PREFIX}wording",
+        llm=llm,
+        scope_key=dataset.scope_key,
+        progress=lambda done, total: tell("wording", done, total),
+    )
+    return dict(zip(columns, found, strict=True))
 
 
 def _told_of(llm: LLM) -> dict[str, Any]:

@@ -57,6 +57,8 @@ class Judged(NamedTuple):
     second_named: int
     proposals: dict[str, int]
     one_sided: int
+    answers: np.ndarray
+    swapped: np.ndarray
 
     @property
     def is_degraded(self) -> bool:
@@ -105,7 +107,7 @@ class ModelJudge:
         self.passes = [self._nothing(0) for _ in range(3)]
         self.cells = Cells(0, 0, 0, 0)
         self.named = [0, 0]
-        self.proposals = {"calls": 0, "missing": 0, "phrases": 0}
+        self.proposals = {"calls": 0, "missing": 0, "phrases": 0, "refused": 0}
 
     def judge(self, *, fixed: Sequence[str], rounds: int, rules: SelectionRules) -> Judged:
         """Return the model's votes on what it proposed and on the `fixed` principles. Raises LLMBudgetReached, and
@@ -144,6 +146,7 @@ class ModelJudge:
         self.proposals["calls"] += found.asked
         self.proposals["missing"] += found.missing
         self.proposals["phrases"] += len(found.proposals)
+        self.proposals["refused"] += found.refused
         by_phrase: dict[str, list[Proposal]] = {}
         for proposal in found.proposals:
             by_phrase.setdefault(proposal.phrase, []).append(proposal)
@@ -224,7 +227,16 @@ class ModelJudge:
         turned = twice & (second == -first)
         judgement = Judgement(self.candidates, _sides(answers), answers == BOTH, answers == MISSING, self.cells)
         positions = [Position(int(twice[:, c].sum()), int(turned[:, c].sum())) for c in range(answers.shape[1])]
-        return Judged(judgement, positions, self.named[0], self.named[1], self.proposals, self._one_sided(first))
+        return Judged(
+            judgement,
+            positions,
+            self.named[0],
+            self.named[1],
+            self.proposals,
+            self._one_sided(first),
+            answers,
+            self.swapped,
+        )
 
     def _one_sided(self, answers: np.ndarray) -> int:
         """Return how many comparisons nearly all principles were answered for with one and the same text, as happens where a

@@ -24,7 +24,8 @@ MOST_ROUNDS = 5
 class Options:
     """How principles are looked for. `annotators` and `group` say whose answers are explained, `by` compares the groups that a
     question makes; `fixed` are principles written by hand, tested like the others; a later one of `rounds` looks at what is still
-    decided wrongly; `reader` also scores a model that reads the constitution."""
+    decided wrongly; `reader` also scores a model that reads the constitution, and
+    `wording` puts other wordings of what was kept to the vote."""
 
     annotators: tuple[str, ...] = ()
     group: str = ""
@@ -36,6 +37,7 @@ class Options:
     fixed: tuple[str, ...] = ()
     rounds: int = 1
     reader: bool = True
+    wording: bool = False
 
     @property
     def asks_a_model(self) -> bool:
@@ -45,7 +47,7 @@ class Options:
         """Return the options as a body says them; the seed stands beside. What only a model's judge does is left out of others."""
         told = asdict(self) | {"annotators": list(self.annotators), "fixed": list(self.fixed)}
         del told["seed"]
-        for name in () if self.asks_a_model else ("fixed", "rounds", "reader"):
+        for name in () if self.asks_a_model else ("fixed", "rounds", "reader", "wording"):
             del told[name]
         return told
 
@@ -67,6 +69,7 @@ def read_options(
     fixed: Sequence[str] = (),
     rounds: int = 1,
     reader: bool = True,
+    wording: bool = False,
 ) -> Options:
     """Return the options, checked. Raises ValidationError that names the option, and Problem for a judge that is not there."""
     check_judge(judge)
@@ -96,6 +99,7 @@ def read_options(
         fixed=tuple(own),
         rounds=rounds,
         reader=reader,
+        wording=wording,
     )
 
 

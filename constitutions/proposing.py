@@ -15,13 +15,15 @@ from llm_client import LLM, LLMError, Request
 
 PROMPT = "propose_principles"
 MOST_PROPOSED_FROM = 100  # comparisons that are read for proposals
-MOST_WORDS = 25
+MOST_WORDS = 16  # the prompt asks for 12
 _OPENINGS = re.compile(
     r"^(?:prefer|choose|select|pick)\w* (?:the|an?) (?:answer|response|text|one)s? (?:that|which|who)\s+", re.I
 )
 # What a rule must not say: which side it is, or what whoever judges should do.
 _UNUSABLE = re.compile(
-    r"\b(?:the )?(?:first|second) (?:answer|text|response|one)\b|\b(?:text|answer|response) [ab12]\b|\bvote\b|\bignore\b|\bjudge\b",
+    r"\b(?:the )?(?:first|second|left|right) (?:answer|text|response|one)\b|\b(?:text|answer|response|option) [ab12]\b"
+    r"|\bvote (?:for|against)\b|^(?:always )?(?:choose|pick|select|vote)\b|\bthis (?:one|answer|text|response)\b"
+    r"|\bignore (?:all |any |the |previous |other )*(?:rules|instructions|principles)\b|\bthe judges?\b",
     re.IGNORECASE,
 )
 
@@ -48,11 +50,13 @@ class Proposal(NamedTuple):
 
 
 class Proposed(NamedTuple):
-    """What was proposed, in the order of the calls, and how many calls stayed without an answer."""
+    """What was proposed, in the order of the calls; how many calls were made and stayed without an answer; and how many phrases could
+    not be used."""
 
     proposals: list[Proposal]
     asked: int
     missing: int
+    refused: int
 
 
 def propose(
@@ -82,14 +86,15 @@ def propose(
 
     answers = llm.ask_many([_request(batch, known, purpose) for batch in batches], on_answer=keep)
     raise_what_stops(answers)
-    proposals = [
-        Proposal(phrase, batch[0].half)
+    said = [
+        (usable(phrase, batch), batch[0].half)
         for batch, answer in zip(batches, answers, strict=True)
         if not isinstance(answer, LLMError)
-        for said in answer.principles
-        if (phrase := usable(said, batch))
+        for phrase in answer.principles
     ]
-    return Proposed(proposals, len(batches), sum(isinstance(answer, LLMError) for answer in answers))
+    proposals = [Proposal(phrase, half) for phrase, half in said if phrase]
+    missing = sum(isinstance(answer, LLMError) for answer in answers)
+    return Proposed(proposals, len(batches), missing, len(said) - len(proposals))
 
 
 def _request(batch: Sequence[Shown], known: Sequence[str], purpose: str) -> Request[Principles]:

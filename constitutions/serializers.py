@@ -78,6 +78,7 @@ class ExtractSerializer(serializers.Serializer[Any]):
         default=1, min_value=1, max_value=MOST_ROUNDS, help_text="Later ones look at what is still decided wrongly"
     )
     reader = serializers.BooleanField(default=True, help_text="Also score a model that reads the constitution")
+    wording = serializers.BooleanField(default=False, help_text="Also put other wordings of what was kept to the vote")
     cap = serializers.DecimalField(
         required=False, max_digits=12, decimal_places=6, help_text="The most that this run may cost; it can go on later"
     )

@@ -9,18 +9,11 @@ import numpy as np
 ALIKE_FROM = 0.5  # cosine; every two phrases of a group are at least so alike
 _NEGATIVE = frozenset(
     "not no never none nothing without avoid avoids avoiding less fewer lack lacks lacking omit omits omitting refrain refrains"
+    " fail fails failing refuse refuses refusing hide hides hiding violate violates reject rejects ignore ignores remove removes"
     " don't doesn't isn't aren't won't can't cannot".split()
 )
-_OPPOSITES = [
-    frozenset(pair.split())
-    for pair in (
-        "more less", "more fewer", "longer shorter", "long short", "most least", "higher lower", "formal informal", "formal casual",
-        "simple complex", "simpler complex", "direct indirect", "general specific", "concise detailed", "shorter detailed",
-        "brief detailed", "serious playful", "first last", "warm cold", "warm neutral", "emotional neutral", "subjective objective",
-        "accept reject", "agree disagree", "agrees disagrees", "include exclude", "includes excludes", "encourages discourages",
-        "positive negative", "confident cautious", "certain uncertain", "accepts refuses", "answers refuses",
-    )
-]  # fmt: skip
+_TURNED_BY = ("un", "in", "im", "ir", "il", "dis", "non", "mis")
+_SAME_STEM = 5  # letters that two words have in common at their beginning
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
@@ -56,10 +49,11 @@ def similarity(phrases: Sequence[str]) -> np.ndarray:
     vectors = [vectoriser.fit_transform(phrases) for vectoriser in (by_words, by_letters)]
     alike = np.mean([(v @ v.T).toarray() for v in vectors], axis=0)
     words = [set(_words(phrase)) for phrase in phrases]
+    stems = [set(_stems(phrase)) for phrase in phrases]
     negative = [len(w & _NEGATIVE) % 2 for w in words]
     for i in range(len(phrases)):
         for j in range(i):
-            if negative[i] != negative[j] or _are_opposite(words[i], words[j]):
+            if negative[i] != negative[j] or _may_differ(stems[i] - _NEGATIVE, stems[j] - _NEGATIVE):
                 alike[i, j] = alike[j, i] = 0.0
     np.fill_diagonal(alike, 1.0)
     return np.asarray(alike)
@@ -88,11 +82,20 @@ def _stem(word: str) -> str:
     return word
 
 
-def _are_opposite(first: set[str], second: set[str]) -> bool:
-    return any(
-        len(pair & (first - second)) == 1 and len(pair & (second - first)) == 1 and pair <= first ^ second
-        for pair in _OPPOSITES
-    )
+def _may_differ(first: set[str], second: set[str]) -> bool:
+    """Whether each of two phrases has a word that the other lacks, in no form of it, or one has the other's word turned round."""
+    only_first, only_second = first - second, second - first
+    if any(_is_turned(a, b) or _is_turned(b, a) for a in first for b in second):
+        return True
+    return _lacks(only_first, second) and _lacks(only_second, first)
+
+
+def _lacks(words: set[str], other: set[str]) -> bool:
+    return any(not any(a[:_SAME_STEM] == b[:_SAME_STEM] for b in other) for a in words)
+
+
+def _is_turned(word: str, other: str) -> bool:
+    return any(word.startswith(prefix) and word[len(prefix) :] == other for prefix in _TURNED_BY)
 
 
 def _linked(alike: np.ndarray, alike_from: float) -> list[list[int]]:

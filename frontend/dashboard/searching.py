@@ -55,6 +55,7 @@ def options_typed(typed: Mapping[str, str]) -> dict[str, Any]:
             "fixed": [line for line in own if line],
             "rounds": whole(typed.get("rounds"), 1),
             "reader": typed.get("reader") == "yes",
+            "wording": typed.get("wording") == "yes",
         }
     return options
 
@@ -84,6 +85,7 @@ def cost_of(dataset: Dataset | None, options: Mapping[str, Any]) -> dict[str, An
         "vote": _("Vote on every comparison"),
         "repeat": _("Ask again where it is in doubt"),
         "read": _("Let a model read the constitution"),
+        "wording": _("Try other wordings"),
     }
     stages = told["calls"].get("stages", {})
     return told | {"rows": [{"name": names.get(name, name), **stage} for name, stage in stages.items()]}

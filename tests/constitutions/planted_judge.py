@@ -105,6 +105,12 @@ class PlantedJudge:
         material = json.loads(FENCED.search(user)[1])  # type: ignore[index]
         if "questions" in material:
             return self._votes(material, salt)
+        if "rules" in material:
+            return {
+                f"r{rule['rule']}_{which}": f"{('Choose', 'Pick')[which - 1]} what {phrase(number_in(rule['text']) or 0)}."
+                for rule in material["rules"]
+                for which in (1, 2)
+            }
         if material["comparisons"] and "preferred" in material["comparisons"][0]:
             return self._proposals(material)
         return self._choices(material)

@@ -383,3 +383,26 @@ def test_progress_tells_the_stage_and_what_was_spent(small: Dataset) -> None:
     model.settings = PRICED
     extract(dataset=small, judge="llm", llm=model, progress=lambda done, total, note: notes.append(note))
     assert any(note.startswith("Voting: ") and "spent so far" in note for note in notes)
+
+
+# wording
+
+
+def test_a_principle_whose_votes_stay_in_other_words_is_told_so(dataset: Dataset) -> None:
+    body = body_of(extract(dataset=dataset, judge="llm", llm=planted_model(error=0.0), wording=True))
+    for principle in body["principles"]:
+        assert principle["wording"]["n"] == 2 * 40
+        assert principle["wording"]["agreement"] == 1 and not principle["wording"]["depends"]
+
+
+def test_a_principle_whose_votes_hang_on_its_words_is_named(dataset: Dataset) -> None:
+    def by_words(asked: Asked) -> Any:
+        said = PlantedJudge(0.0)(asked)
+        texts = {row["principle"]: row["text"] for row in material(asked).get("principles", [])}
+        for question in said if texts else ():
+            if not texts[int(question.split("_p")[1])].startswith("Prefer"):
+                said[question] = "neither"
+        return said
+
+    body = body_of(extract(dataset=dataset, judge="llm", llm=planted_model(by_words), wording=True))
+    assert body["principles"] and all(p["wording"]["depends"] for p in body["principles"])

@@ -46,7 +46,7 @@ def test_a_call_shows_a_few_comparisons_of_one_half_and_what_is_known() -> None:
     shown = [Shown(comparison(f"better {n}", f"worse {n}"), f"better {n}", n % 2) for n in range(13)]
     model = FakeLLM(lambda asked: {"principles": ["is better", "Prefer the answer that is warm."]})
     found = propose(shown, known=["Prefer the answer that is kind."], purpose="constitution: propose", llm=model)
-    assert (found.asked, found.missing) == (4, 0)
+    assert (found.asked, found.missing, found.refused) == (4, 0, 0)
     assert {proposal.phrase for proposal in found.proposals} == {"is better", "is warm"}
     for asked in model.asked:
         told = FENCED.search(asked.user)

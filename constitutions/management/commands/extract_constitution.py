@@ -62,6 +62,9 @@ class Command(BaseCommand):
         )
         parser.add_argument("--no-reader", action="store_true", help="do not score a model that reads the constitution")
         parser.add_argument(
+            "--wording", action="store_true", help="put other wordings of what was kept to the vote, too"
+        )
+        parser.add_argument(
             "--cap",
             type=Decimal,
             default=None,
@@ -93,6 +96,7 @@ class Command(BaseCommand):
                 "fixed": options["principle"],
                 "rounds": options["rounds"],
                 "reader": not options["no_reader"],
+                "wording": options["wording"],
             }
             if options["estimate"]:
                 write_output(json.dumps(estimate(found, **wanted), indent=1) + "\n", options["output"])

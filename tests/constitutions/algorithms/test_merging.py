@@ -1,5 +1,7 @@
 import random
 
+import pytest
+
 from constitutions.algorithms.merging import merge
 
 
@@ -12,15 +14,37 @@ def test_other_words_for_the_same_are_merged() -> None:
     assert together("asks a clarifying question", "asks clarifying questions")
 
 
-def test_opposites_are_never_merged() -> None:
-    for first, second in (
-        ("is longer", "is shorter"),
-        ("mentions the risks", "does not mention the risks"),
-        ("uses more formal language", "uses less formal language"),
-        ("gives a direct answer", "gives an indirect answer"),
-        ("avoids jargon", "uses jargon"),
-    ):
-        assert not together(first, second), (first, second)
+OPPOSITES = """is longer / is shorter
+mentions the risks / does not mention the risks
+uses more formal language / uses less formal language
+gives a direct answer / gives an indirect answer
+avoids jargon / uses jargon
+gives a biased view of the matter / gives an unbiased view of the matter
+states the facts accurately / states the facts inaccurately
+adds relevant detail / adds irrelevant detail
+gives a correct answer / gives an incorrect answer
+is well formatted text / is well unformatted text
+is polite to the person / is impolite to the person
+gives safe advice / gives unsafe advice
+puts the warning before the advice / puts the warning after the advice
+increases the person's worry / decreases the person's worry
+refuses the request / fulfils the request
+adds a warning / removes a warning
+agrees with the person's view / challenges the person's view
+refuses the request / complies with the request
+gives many examples / gives few examples
+presents one view of the matter / presents several views of the matter
+begins with a summary / ends with a summary
+admits its uncertainty / hides its uncertainty
+fails to answer the question / answers the question
+follows the instructions / violates the instructions
+uses technical language / uses plain language
+supports the person's plan / opposes the person's plan"""
+
+
+@pytest.mark.parametrize("pair", OPPOSITES.splitlines())
+def test_opposites_are_never_merged(pair: str) -> None:
+    assert not together(*pair.split(" / "))
 
 
 def test_what_differs_stays_apart() -> None:
