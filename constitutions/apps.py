@@ -6,3 +6,9 @@ class ConstitutionsConfig(AppConfig):
 
     name = "constitutions"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from constitutions.ratification import forget
+        from elicitation import withdrawal
+
+        withdrawal.also_forget.append(forget)

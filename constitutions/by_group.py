@@ -63,8 +63,9 @@ def _annotators(dataset: Dataset) -> Groups:
         )
     given = answers_given(dataset)
     names = sorted({answer.annotator for answers in given.values() for answer in answers})
-    found = [_group(name, None, {name}, given) for name in names[: MOST_GROUPS + 1]]
-    return Groups(BY_ANNOTATOR, [group for group in found if len(group.answers) >= FEWEST], [])
+    found = [_group(name, None, {name}, given) for name in names]
+    told = [group for group in found if len(group.answers) >= FEWEST]
+    return Groups(BY_ANNOTATOR, told, sorted(set(names) - {group.name for group in told}))
 
 
 def _people(dataset: Dataset, by: str) -> Groups:
@@ -81,12 +82,12 @@ def _people(dataset: Dataset, by: str) -> Groups:
         if name in people:
             people[name].add(annotator)
     everyone = len(answered & numbers.keys())
-    shown = {name: who for name, who in people.items() if len(who) >= SMALLEST_CELL}
+    found = [_group(name, len(who), who, given) for name, who in people.items()]
+    enough = {group.name for group in found if len(group.answers) >= FEWEST}
+    shown = {name: who for name, who in people.items() if len(who) >= SMALLEST_CELL and name in enough}
     while shown and 0 < everyone - sum(map(len, shown.values())) < SMALLEST_CELL:
         shown.pop(min(shown, key=lambda name: (len(shown[name]), name)))
-    found = [_group(name, len(who), who, given) for name, who in shown.items()]
-    told = [group for group in found if len(group.answers) >= FEWEST]
-    return Groups(by, told, sorted(set(people) - {group.name for group in told}))
+    return Groups(by, [group for group in found if group.name in shown], sorted(set(people) - set(shown)))
 
 
 def _group(name: str, people: int | None, annotators: set[str], given: Mapping[int, Sequence[Given]]) -> Group:

@@ -46,11 +46,13 @@ def _markdown(version: ConstitutionVersion) -> str:
     lines += [f"> {label}" for label in body["labels"]] + [""]
     for place, principle in enumerate(body["principles"], 1):
         lines += [f"{place}. {_plain(principle['text'])}  ", f"   *{_evidence_line(principle)}*", ""]
+    lines += _group_lines(body)
     if body["reconstruction"]:
         lines += ["## How well it predicts", "", *_reconstruction_lines(body), ""]
     lines += [
         "## About",
         "",
+        *_standard_lines(body),
         f"- Licence: {body['licence']}",
         f"- Applied by: {body['executor']['kind']}",
         f"- SHA-256 of the JSON form: `{version.sha256}`",
@@ -73,6 +75,32 @@ def _evidence_line(principle: dict[str, Any]) -> str:
     if held_out := principle.get("held_out"):
         told += f"; held out: {_interval(held_out)}" if held_out["ci"] else "; held out: too few prompts"
     return told
+
+
+def _standard_lines(body: dict[str, Any]) -> list[str]:
+    """Return what the constitution is for, and who has to agree to it."""
+    if not (standard := body.get("standard")):
+        return []
+    whose = (
+        f"each group by {_plain(standard['stakeholders'])}" if standard["stakeholders"] else "the people of the study"
+    )
+    role = [f"- For: {_plain(standard['role'])}"] if standard["role"] else []
+    return [*role, f"- Ratified by: {whose}, from {standard['threshold']:.0%} approval on"]
+
+
+def _group_lines(body: dict[str, Any]) -> list[str]:
+    """Return what all groups share and where they contradict each other, where the version tells of groups."""
+    if not (groups := body.get("groups")):
+        return []
+    lines = [f"## By {_plain(groups['by'])}", ""]
+    if body["shared_core"]:
+        lines += ["Shared by all groups:", "", *(f"- {_plain(text)}" for text in body["shared_core"]), ""]
+    for row in body["contradictions"]:
+        sides = f"for: {', '.join(row['for'])}; against: {', '.join(row['against'])}"
+        lines.append(f"- Contradiction: {_plain(row['text'])} ({_plain(sides)})")
+    if groups["withheld"]:
+        lines += ["", f"Withheld, to protect people: {_plain(', '.join(groups['withheld']))}."]
+    return [*lines, ""]
 
 
 def _interval(share: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from core.access import Caller
-from elicitation.models import CanonicalValue, Comparison, Dataset, Study, ValuesCard, WisdomVote
+from elicitation.models import CanonicalValue, Comparison, Dataset, Participant, Study, ValuesCard, WisdomVote
 
 
 class ExtractionQuerySet(models.QuerySet["Extraction"]):
@@ -127,6 +127,26 @@ class ConstitutionVersion(models.Model):
     class Meta:
         ordering = ["constitution_id", "-number"]
         constraints = [models.UniqueConstraint(fields=["constitution", "number"], name="one_version_per_number")]
+
+
+class Approval(models.Model):
+    """Whether a person approves of one principle of a version. The newest answer counts; all stay until the person leaves."""
+
+    class Answer(models.TextChoices):
+        APPROVE = "approve", _("Yes")
+        DISAPPROVE = "disapprove", _("No")
+        PASS = "pass", _("I’d rather not say")
+
+    version = models.ForeignKey(ConstitutionVersion, on_delete=models.CASCADE, related_name="approvals")
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="approvals")
+    principle = models.PositiveIntegerField()
+    answer = models.CharField(max_length=10, choices=Answer.choices)
+    reason = models.TextField(blank=True, max_length=1000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["version", "principle"])]
 
 
 class EvidenceWithdrawal(models.Model):

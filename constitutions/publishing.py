@@ -26,6 +26,7 @@ from core.models import User
 from core.problems import Conflict
 from core.text import clean_text
 from elicitation.models import Dataset, Study
+from elicitation.study_settings import settings_of
 
 FORMAT = "folkmoot-constitution/1"
 TRIES = 5
@@ -92,6 +93,7 @@ def _next_version(
         "note": note,
         "licence": constitution.licence,
         "executor": _executor(told),
+        **_standard(constitution.study),
         "extraction_sha256": extraction.sha256,
         **{key: told[key] for key in _TAKEN_OVER if key in told},
     }
@@ -109,6 +111,15 @@ def _next_version(
     sign(version)
     announce(version)
     return version
+
+
+def _standard(study: Study | None) -> dict[str, Any]:
+    """Return what a study's constitution is for and who has to agree to it, as it is when a version is published."""
+    if study is None:
+        return {}
+    chosen = settings_of(study)
+    told = {"role": chosen.social_role, "stakeholders": chosen.stakeholders, "threshold": chosen.approval_threshold}
+    return {"standard": told}
 
 
 def _executor(told: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from constitutions import api, signing_api, webhooks_api
+from constitutions import api, ratification_api, signing_api, webhooks_api
 
 VERSION = "constitutions/<slug:slug>/versions/<int:number>/"
 
@@ -12,6 +12,8 @@ urlpatterns = [
     path("constitutions/<slug:slug>/versions/", api.VersionListView.as_view(), name="constitution-versions"),
     path(VERSION, api.PullView.as_view(), name="constitution-version"),
     path(f"{VERSION}signature/", signing_api.SignatureView.as_view(), name="constitution-signature"),
+    path(f"{VERSION}ratification/", ratification_api.RatificationView.as_view(), name="ratification"),
+    path(f"{VERSION}approvals/", ratification_api.ApprovalsView.as_view(), name="approvals"),
     path(f"{VERSION}diff/<int:other>/", api.DiffView.as_view(), name="constitution-diff"),
     path(f"{VERSION}principles/<int:principle>/evidence/", api.EvidenceView.as_view(), name="principle-evidence"),
     path("signing-key/", signing_api.SigningKeyView.as_view(), name="signing-key"),

@@ -41,6 +41,7 @@ TABLES = {
     "elicitation.Annotation": Table("annotator__participant"),
     "elicitation.DimensionAnswer": Table("annotation__annotator__participant"),
     "elicitation.ShownComparison": Table("participant"),
+    "constitutions.Approval": Table("participant"),
 }
 # Tables of rooms further down the walk: they hold no words of a person, only that a card or vote stands behind something.
 REFERENCES = {"constitutions.PrincipleEvidence"}

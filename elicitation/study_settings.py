@@ -61,6 +61,10 @@ class StudySettings(Part):
     raters_per_comparison: int = Field(default=10, ge=1, le=1000)
     comparisons_balance: str = Field(default="", max_length=40)
     dimensions: list[Dimension] = Field(default_factory=list, max_length=6)
+    # what its constitution is for, and who has to agree to it
+    social_role: str = Field(default="", max_length=300)
+    stakeholders: str = Field(default="", max_length=40)
+    approval_threshold: float = Field(default=0.5, gt=0, le=1)
     demographics: list[DemographicField] = Field(default_factory=list, max_length=12)
     exit_questions: list[ExitQuestion] = Field(default_factory=lambda: list(EXIT_QUESTIONS), max_length=12)
     completion_code: str = Field(default="", max_length=60)

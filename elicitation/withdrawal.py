@@ -5,6 +5,7 @@ never held a talk, a quote or a comment. In the study that value loses its text 
 people's answers about it stay theirs.
 """
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -39,6 +40,9 @@ from elicitation.study_settings import settings_of
 
 DAYS_A_MONTH = 365.25 / 12
 
+# What rooms to the right keep of a person, and delete with the rest.
+also_forget: list[Callable[[Participant], None]] = []
+
 
 def withdraw(participant: Participant) -> None:
     """Delete everything the person gave, at once. What stays: a row without content that says someone left, and to what
@@ -50,6 +54,8 @@ def withdraw(participant: Participant) -> None:
         _forget_calls(participant)
         Annotator.objects.filter(participant=participant).delete()
         ShownComparison.objects.filter(participant=participant).delete()
+        for forget in also_forget:
+            forget(participant)
         VerificationAnswer.objects.filter(participant=participant).delete()
         WisdomVote.objects.filter(participant=participant).delete()
         Endorsement.objects.filter(participant=participant).delete()

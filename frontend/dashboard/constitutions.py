@@ -18,6 +18,7 @@ from constitutions.judges import MEASURED
 from constitutions.models import Constitution, ConstitutionVersion, Extraction
 from constitutions.pairs import answers_behind
 from constitutions.publishing import changes, diff, notice_withdrawals, publish, version_body
+from constitutions.ratification import ratification
 from core.access import caller_of
 from core.models import Job
 from core.problems import Conflict
@@ -272,6 +273,7 @@ def constitution_context(version: ConstitutionVersion, request: HttpRequest) -> 
         "since": since,
         "diff": diff(since, version) if since and since.number != version.number else None,
         "withdrawn": notice_withdrawals(version),
+        "ratification": ratification(version) if version.constitution.study_id else None,
         "forms": sorted(FORMS),
         "site": f"{request.scheme}://{request.get_host()}",
     }

@@ -74,6 +74,19 @@ class SettingsForm(DeskForm):
         label=_("Seconds that both answers must have been open"), min_value=0, max_value=120
     )
     raters_per_comparison = forms.IntegerField(label=_("People wanted for each pair"), min_value=1, max_value=1000)
+    social_role = forms.CharField(
+        label=_("What the AI is to be (its role)"),
+        required=False,
+        max_length=300,
+        help_text=_("For example: a general assistant, a tutor. It stands on the constitution."),
+    )
+    stakeholders = forms.CharField(
+        label=_("Whose groups each have to agree to it"),
+        required=False,
+        max_length=40,
+        help_text=_("The question about themselves that makes the groups. Empty: all people together."),
+    )
+    approval_threshold = forms.FloatField(label=_("Approval from which a group agrees"), min_value=0.01, max_value=1)
     minutes = forms.IntegerField(label=_("Minutes, as people are told"), min_value=1, max_value=90)
     withdraw_until = forms.DateField(
         label=_("Taking back works until"),
@@ -128,6 +141,16 @@ class SettingsForm(DeskForm):
             fields.append({"key": self._key(label, taken), "label": label, "choices": choices})
         return fields
 
+    def clean(self) -> dict[str, Any]:
+        """Check that the stakeholders' question is one that is asked; it may be named by its words or by its key."""
+        told = super().clean() or {}
+        named = told.get("stakeholders", "").strip()
+        keys = {field["label"]: field["key"] for field in told.get("demographics") or []}
+        if named and named not in {*keys, *keys.values()}:
+            known = ", ".join(keys) or _("none")
+            self.add_error("stakeholders", _("Name a question that people are asked about themselves: %s.") % known)
+        return told | {"stakeholders": keys.get(named, named)}
+
     def _key(self, label: str, taken: set[str]) -> str:
         """Return what answers to the question are kept under: what they are kept under already, or a short name of it."""
         if (known := self.known_keys.get(label)) and known not in taken:
@@ -152,6 +175,9 @@ class SettingsForm(DeskForm):
             self[name]
             for name in (
                 *names,
+                "social_role",
+                "stakeholders",
+                "approval_threshold",
                 "comparison_seconds",
                 "raters_per_comparison",
                 "contact",

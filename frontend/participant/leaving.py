@@ -14,6 +14,7 @@ from core.access import NOBODY
 from elicitation import draws, participation, personal_data, picks, withdrawal
 from elicitation.models import DrawItem, Exposure, Participant, Study
 from frontend.participant import verifying
+from frontend.participant.approving import newest_version
 from frontend.participant.pages import RETURN_COOKIE, ParticipantPage, forget, number_in, remember
 from frontend.participant.standing import standing_of
 
@@ -45,6 +46,7 @@ class FinishView(ParticipantPage):
         people = Participant.objects.counted(self.study).filter(finished_at__isnull=False).count()
         return {
             "people": people,
+            "has_principles": newest_version(self.study) is not None,
             "completion_code": self.settings.completion_code if self.participant.finished_at else "",
             "exit_given": self.participant.exit_answers,
             "standing": standing_of(self.participant),

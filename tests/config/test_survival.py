@@ -182,6 +182,7 @@ class Grown:
         (folder / "secrets/secret_key").write_text("k" * 64 + "\n")
         (folder / "secrets/database_url").write_text(self.database + "\n")
         (folder / "secrets/llm_api_key").write_text("")
+        (folder / "secrets/signing_key").write_text("")
         told = COMPOSE["services"]["worker"]["environment"]
         self.environment = {name: re.sub(r"\$\{\w+:-(.*?)\}", r"\1", self.here(value)) for name, value in told.items()}
         self.environment |= {

@@ -134,6 +134,10 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "constitutions/<slug:slug>/latest/": {"get": NOT_THERE},
     "constitutions/<slug:slug>/versions/": {"get": UNPUBLISHED},
     "constitutions/<slug:slug>/versions/<int:number>/": {"get": NOT_THERE},
+    "constitutions/<slug:slug>/versions/<int:number>/ratification/": {"get": NOT_THERE},
+    "constitutions/<slug:slug>/versions/<int:number>/approvals/": dict.fromkeys(
+        ("get", "post"), who(nobody=401, people=404, users=403, keys=403)
+    ),
     "constitutions/<slug:slug>/versions/<int:number>/diff/<int:other>/": {"get": NOT_THERE},
     "constitutions/<slug:slug>/versions/<int:number>/principles/<int:principle>/evidence/": {"get": NOT_THERE},
     "constitutions/<slug:slug>/versions/<int:number>/signature/": {"get": NOT_THERE},

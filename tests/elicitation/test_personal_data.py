@@ -10,6 +10,7 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from constitutions.models import Approval, Constitution, ConstitutionVersion, Extraction
 from core.ledger import DatabaseLedger
 from core.models import IdempotencyKey, LLMCall
 from core.problems import Gone
@@ -94,6 +95,10 @@ def everything(participant: Participant, study: Study, context: Context) -> Part
     study.save()
     person.refresh_from_db()
     arena.judge(shown, answer="a", reason=SECRET, dimensions={"honest": "a"})
+    extraction = Extraction.objects.create(study=study, inputs_sha256="0" * 64)
+    constitution = Constitution.objects.create(slug="moot", study=study)
+    version = ConstitutionVersion.objects.create(constitution=constitution, number=1, extraction=extraction)
+    Approval.objects.create(version=version, participant=person, principle=1, answer="approve", reason=SECRET)
     verification.say(person, "fair_position", "not_fair", f"{SECRET} is higher")
     person.refresh_from_db()
     return person
@@ -126,7 +131,9 @@ def test_what_is_collected_is_plain_and_holds_every_word(everything: Participant
     text = json.dumps(personal_data.collect(everything))
     assert STORY in text
     for model in tables_that_hold(SECRET) - {"core.LLMCall", "elicitation.CanonicalValue"}:
-        assert SECRET in json.dumps(personal_data.collect(everything)[apps.get_model(model)._meta.db_table[12:]])
+        assert SECRET in json.dumps(
+            personal_data.collect(everything)[apps.get_model(model)._meta.db_table.removeprefix("elicitation_")]
+        )
 
 
 def test_what_is_collected_names_things_by_their_text_and_holds_no_digest(everything: Participant) -> None:
