@@ -6,6 +6,7 @@ seed give the same bytes. "Not enough evidence" is an answer.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -27,7 +28,7 @@ from constitutions.models import Extraction, PrincipleEvidence
 from constitutions.options import Options, check_cap, check_model, read_options
 from constitutions.pairs import Pairs, clusters_of, counts_of, group_annotators, read_pairs
 from constitutions.proposing import PROMPT as PROPOSER
-from constitutions.spending import PREFIX, counted, no_calls
+from constitutions.spending import PREFIX, counted, no_calls, told_since
 from constitutions.voting import PROMPT as VOTER
 from constitutions.wording import MOST_COMPARISONS, Checked, check_wording
 from core.canonical import canonical_bytes, sha256_of, unchanged
@@ -35,7 +36,7 @@ from core.ledger import llm_for
 from core.models import User
 from elicitation.models import Comparison, Dataset, Study
 from graphs.models import GraphSnapshot
-from llm_client import LLM
+from llm_client import LLM, LLMBudgetReached
 
 MOST_READ = 60  # held-out comparisons that a reading model is scored on
 _OTHER = {"a": "b", "b": "a"}
@@ -52,13 +53,15 @@ def extract(
     llm: LLM | None = None,
     cap: Decimal | None = None,
     repair: Extraction | None = None,
+    since: datetime | None = None,
     **options: Any,
 ) -> Extraction:
     """Return the extraction for these inputs: the one there is, or a new one.
 
     `dataset` gives principles from comparisons, `study` those of its newest published graph; both may be given. The options are
     those of `read_options`. `llm` is the model that judges, by default the configured one, and `cap` the most that this run may
-    cost. `repair` is a degraded extraction of the same inputs: what stayed without an answer is asked again.
+    cost from now on; `since` is when a run began that may have been stopped since, so that all of it is counted. `repair` is a
+    degraded extraction of the same inputs: what stayed without an answer is asked again.
 
     Raises ValidationError that names the option, LookupError for an unknown annotator, Problem for a judge or a model that is not
     there, LLMBudgetReached at the cap or the budget, and LLMUnavailable where the model cannot be reached: what was answered
@@ -87,14 +90,21 @@ def extract(
         asked, ledger = counted(asked, cap) if asked is not None else (None, None)
         spent = (lambda: ledger.cost) if ledger else None
         told = _Told(tell, spent)
-        material = _judge(dataset, pairs, groups, chosen, asked, told)
+        try:
+            material = _judge(dataset, pairs, groups, chosen, asked, told)
+        except LLMBudgetReached:
+            if cap is not None and ledger is not None and ledger.cost >= cap:
+                raise LLMBudgetReached(_("This run has cost as much as it was allowed to.")) from None
+            raise
         told("choose", 0, 1)
         found_principles = material.choose(chosen)
         if asked is not None and chosen.reader and found_principles.kept:
             readings = _read(material, found_principles, chosen, asked, told)
         if asked is not None and chosen.wording and found_principles.kept:
             wordings = _check_wording(dataset, material, found_principles, asked, told)
-        calls, cells = (ledger.told() if ledger else calls), material.judgement.cells
+        cells = material.judgement.cells
+        if ledger is not None:
+            calls = told_since(dataset.scope_key, since) if since else ledger.told()
     from_graph = principles_of(snapshot) if snapshot is not None else []
     body, stances = write_body(
         dataset, study, snapshot, counts, material, found_principles, readings, wordings, from_graph, chosen

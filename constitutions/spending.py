@@ -3,12 +3,14 @@
 import copy
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from core.models import LLMCall
 from llm_client import LLM, Call, Ledger
 
 PREFIX = "constitution: "
@@ -37,19 +39,13 @@ class CountingLedger:
     def record(self, call: Call) -> Any:
         stage = call.purpose.removeprefix(PREFIX)
         told = self.stages.setdefault(stage, _nothing())
-        told["requests"] += min(1, call.attempts)
-        told["retries"] += max(0, call.attempts - 1)
-        told["cached"] += call.outcome == "cached"
-        told["tokens_in"] += call.tokens_in
-        told["tokens_out"] += call.tokens_out
-        told["cost"] += call.cost
+        _add(told, call.attempts, call.outcome, call.tokens_in, call.tokens_out, call.cost)
         self.cost += call.cost
         return self.ledger.record(call)
 
     def told(self) -> dict[str, Any]:
         """Return requests, retries, tokens and cost, over all and by stage."""
-        stages = {name: _summed([stage]) for name, stage in self.stages.items()}
-        return _summed(list(self.stages.values())) | ({"stages": stages} if stages else {})
+        return _told(self.stages)
 
 
 def _nothing() -> dict[str, Any]:
@@ -68,6 +64,34 @@ def _summed(stages: list[dict[str, Any]]) -> dict[str, Any]:
 def no_calls() -> dict[str, Any]:
     """Return what is told where nothing was asked."""
     return _summed([])
+
+
+def told_since(scope_key: str, since: datetime) -> dict[str, Any]:
+    """Return what all calls for constitutions of one study or dataset were and cost since a moment, as `CountingLedger.told`: a run
+    that was stopped and went on is told of whole."""
+    calls = LLMCall.objects.filter(scope_key=scope_key, purpose__startswith=PREFIX, created_at__gte=since)
+    stages: dict[str, dict[str, Any]] = {}
+    for purpose, attempts, outcome, tokens_in, tokens_out, cost in calls.order_by("created_at").values_list(
+        "purpose", "attempts", "outcome", "tokens_in", "tokens_out", "cost"
+    ):
+        _add(
+            stages.setdefault(purpose.removeprefix(PREFIX), _nothing()), attempts, outcome, tokens_in, tokens_out, cost
+        )
+    return _told(stages)
+
+
+def _add(told: dict[str, Any], attempts: int, outcome: str, tokens_in: int, tokens_out: int, cost: Decimal) -> None:
+    told["requests"] += min(1, attempts)
+    told["retries"] += max(0, attempts - 1)
+    told["cached"] += outcome == "cached"
+    told["tokens_in"] += tokens_in
+    told["tokens_out"] += tokens_out
+    told["cost"] += cost
+
+
+def _told(stages: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    by_stage = {name: _summed([stage]) for name, stage in stages.items()}
+    return _summed(list(stages.values())) | ({"stages": by_stage} if by_stage else {})
 
 
 def counted(llm: LLM, cap: Decimal | None = None) -> tuple[LLM, CountingLedger]:

@@ -24,7 +24,14 @@ def extract_constitution(job: Lease) -> dict[str, Any]:
     options = options_among(job.inputs)
     with asking_a_model():
         extraction = extract(
-            dataset=dataset, study=study, user=user, progress=job.progress, cap=cap, repair=repair, **options
+            dataset=dataset,
+            study=study,
+            user=user,
+            progress=job.progress,
+            cap=cap,
+            repair=repair,
+            since=job.job.created_at,
+            **options,
         )
     body = body_of(extraction)
     result: dict[str, Any] = {

@@ -242,12 +242,14 @@ def _reader(body: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def two_groups(body: dict[str, Any], first: str, second: str) -> dict[str, Any] | None:
-    """Return two of a body's groups side by side, the first two where none are chosen; None where it tells of no groups."""
+    """Return two of a body's groups side by side, where none are chosen two that contradict each other, or the first two; None where it tells of no groups."""
     if not (groups := body.get("groups")):
         return None
     shown = {group["name"]: group for group in groups["shown"]}
     names = list(shown)
-    one = first if first in shown else names[0]
+    contradicting = next(((row["for"][0], row["against"][0]) for row in body["contradictions"]), names[:2])
+    one = first if first in shown else contradicting[0]
+    second = second or contradicting[1]
     other = second if second in shown and second != one else next(name for name in names if name != one)
     rows = [{**row, "one": row["groups"][one], "other": row["groups"][other]} for row in groups["principles"]]
     return {

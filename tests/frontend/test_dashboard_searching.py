@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from constitutions.models import ConstitutionVersion, Extraction
 from core import ledger
-from core.models import Job, User
+from core.models import Job, LLMCall, User
 from elicitation.comparisons import import_comparisons
 from elicitation.models import Dataset
 from tests.constitutions.planted_judge import PlantedJudge, phrase, planted_rows, write_rows
@@ -111,12 +111,14 @@ def test_a_run_pauses_at_its_cap_and_goes_on(
     send(desk, act="search", judge="llm", cap="0.01")
     assert work_off().state == "paused"
     shown = page(desk, "dashboard:dataset", "pairs")
-    assert "Go on" in shown and "is not paid for again" in shown
+    assert "Go on" in shown and "is not paid for again" in shown and "as much as it was allowed to" in shown
     asked = len(server.requests)
     Job.objects.update(inputs=Job.objects.get().inputs | {"cap": "5"})
     send(desk, act="go-on")
     assert work_off().state == "done"
-    assert Extraction.objects.get().cells["cached"] > 0
+    made = Extraction.objects.get()
+    assert made.cells["cached"] > 0
+    assert made.calls["cost"] == pytest.approx(float(sum(call.cost for call in LLMCall.objects.all())))
     assert len(server.requests) > asked
 
 
