@@ -97,7 +97,12 @@ def test_reading_age_tells_plain_from_heavy() -> None:
 @pytest.mark.parametrize("piece", ["a", "(", " ", "!", "1", "A ", "a@", "Ab ", "'", "é", "+1-", "http://", "\n"])
 def test_a_hundred_kilobytes_of_anything_are_looked_at_at_once(piece: str) -> None:
     text = piece * (100_000 // len(piece))
-    began = time.process_time()
-    lint_card(text, text, [text], said=[text])
-    reading_age(text)
-    assert time.process_time() - began < 0.1  # 50 ms each, on a busy machine
+
+    def look() -> float:
+        began = time.thread_time()
+        lint_card(text, text, [text], said=[text])
+        reading_age(text)
+        return time.thread_time() - began
+
+    # what grows with the square of the text takes minutes; a collection of garbage may fall into one try
+    assert any(look() < 1 for _ in range(3))
