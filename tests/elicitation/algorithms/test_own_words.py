@@ -83,6 +83,6 @@ def test_a_long_sentence_is_cut_after_a_whole_part() -> None:
 
 @pytest.mark.parametrize("piece", ["a", "and ", "(", "no ", "I'd look for ", ".", "; ", "’"])
 def test_a_hundred_kilobytes_of_anything_are_read_quickly(piece: str) -> None:
-    began = time.process_time()
+    began = time.thread_time()
     list(lines_of(piece * (100_000 // len(piece))))
-    assert time.process_time() - began < 1.0
+    assert time.thread_time() - began < 3
