@@ -7,20 +7,20 @@ Sources: Inverse Constitutional AI (arXiv 2406.06560) for the steps; what differ
 
 import hashlib
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from constitutions.algorithms import scoring
 from constitutions.algorithms.ballots import BOTH, FOR_A, FOR_B, MISSING, NEITHER, UNASKED, disagreeing, majority
 from constitutions.algorithms.merging import merge
-from constitutions.algorithms.selection import SelectionRules, orient, p_values, select
+from constitutions.algorithms.selection import SelectionRules, Tested, orient, p_values, select
 from constitutions.judges import Candidate, Cells, Judgement
 from constitutions.pairs import Pairs
 from constitutions.proposing import MOST_PROPOSED_FROM, Proposal, Shown, candidates_of, propose
 from constitutions.spending import PREFIX
 from constitutions.voting import vote
-from core.algorithms.uncertainty import benjamini_hochberg, jeffreys
+from core.algorithms.uncertainty import jeffreys
 from elicitation.models import Comparison
 from llm_client import LLM
 
@@ -198,22 +198,21 @@ class ModelJudge:
     def _progress(self, stage: str) -> Callable[[int, int], None]:
         return lambda done, total: self.tell(stage, done, total)
 
-    def _tested(self, rules: SelectionRules) -> tuple[np.ndarray, np.ndarray, list[Any]]:
+    def _tested(self, rules: SelectionRules) -> tuple[np.ndarray, list[Tested]]:
         answers = majority(self.passes)[: len(self.pairs.rows)]
         votes = orient(_sides(answers), self.pairs.answers)
         train = self.split.train
         raters = [self.pairs.raters[i] for i in train] if self.pairs.raters else []
         p, _test = p_values(votes[train], raters, np.random.default_rng(0))
-        return votes, p, select(votes[train], p, rules, both=answers[train] == BOTH, missing=answers[train] == MISSING)
+        return votes, select(votes[train], p, rules, both=answers[train] == BOTH, missing=answers[train] == MISSING)
 
     def _doubtful(self) -> list[int]:
-        _votes, p, _tested = self._tested(SelectionRules())
-        q = benjamini_hochberg(p)
-        return [column for column in range(len(q)) if DOUBTFUL[0] <= q[column] <= DOUBTFUL[1]]
+        _votes, tested = self._tested(SelectionRules())
+        return sorted(t.candidate for t in tested if DOUBTFUL[0] <= t.q <= DOUBTFUL[1])
 
     def _decided_wrongly(self, rules: SelectionRules) -> np.ndarray:
         """Return the training comparisons that the principles kept so far decide against people, or not at all."""
-        votes, _p, tested = self._tested(rules)
+        votes, tested = self._tested(rules)
         kept = [t for t in tested if not t.reason]
         if not kept:
             return self.split.train

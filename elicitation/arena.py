@@ -45,11 +45,6 @@ def pairs_of(participant: Participant) -> list[ShownComparison]:
     return shown
 
 
-def is_waiting(participant: Participant) -> bool:
-    """Whether the person has a pair to judge."""
-    return any(not is_done(item) for item in pairs_of(participant))
-
-
 def is_done(item: ShownComparison) -> bool:
     """Whether the person judged or skipped a pair."""
     return item.answered_at is not None or item.skipped_at is not None

@@ -20,9 +20,10 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 def merge(phrases: Sequence[str], alike_from: float = ALIKE_FROM) -> list[list[str]]:
     """Return the distinct phrases in groups that say the same; each begins with its medoid.
 
-    Alike is the mean of two cosines, of words and of runs of letters, both each phrase by itself; opposites are never alike. Groups are made by
-    complete linkage, so that no chain of small steps joins what differs. How often a phrase was said counts for the medoid. The
-    order of the phrases makes no difference.
+    Alike is the mean of two cosines, of words and of runs of letters. Phrases are never alike where one denies, where each has a
+    word that the other lacks, or where one has the other's word turned round ("safe", "unsafe"). Groups are made by complete linkage,
+    so that no chain of small steps joins what differs. How often a phrase was said counts for the medoid. The order of the
+    phrases makes no difference.
     """
     times = Counter(phrases)
     distinct = sorted(times)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -13,7 +13,6 @@ from elicitation import arena
 from elicitation.models import Annotation, ShownComparison
 from frontend.participant import walk
 from frontend.participant.judging import JudgingPage
-from frontend.participant.pages import number_in
 
 SIDES = {"ab": ("a", "b"), "ba": ("b", "a")}
 FOLDED_FROM = 900  # characters of a text
@@ -88,18 +87,10 @@ class CompareView(JudgingPage):
                 {"key": d.key, "label": d.label, "given": request.POST.get(f"by_{d.key}", by_dimension.get(d.key, ""))}
                 for d in self.settings.dimensions
             ],
-            "least": arena.seconds_left(item),
             "number": item.place,
             "of": len(items),
             "stones": walk.stones(self.study, "compare", _("pair %(number)d of %(of)d") % told),
         }
 
     def _item(self, request: HttpRequest, items: list[ShownComparison]) -> ShownComparison:
-        """Return the pair that the form or the address names, else the first that waits for an answer."""
-        asked = request.POST.get("n") or request.GET.get("n", "")
-        number = number_in(asked)
-        if number is not None and 0 < number <= len(items):
-            return items[number - 1]
-        if asked:
-            raise Http404
-        return next((item for item in items if not arena.is_done(item)), items[0])
+        return self.item_asked_for(request, items, arena.is_done)

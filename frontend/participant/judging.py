@@ -1,7 +1,8 @@
 """Judging: which of other people's values are good to have, and which are wiser."""
 
 import json
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest
@@ -17,6 +18,8 @@ from elicitation.algorithms.difference import Difference
 from elicitation.models import DrawItem, Endorsement, UpgradeStory, WisdomVote
 from frontend.participant import walk
 from frontend.participant.pages import ParticipantPage, number_in
+
+Item = TypeVar("Item")
 
 # answer, what the tile says, what it means
 ANSWERS = (
@@ -34,6 +37,17 @@ class JudgingPage(ParticipantPage):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         is_early = self.participant is not None and participation.step_of_own_card(self.participant)
         return self.onward() if is_early else super().dispatch(request, *args, **kwargs)
+
+    def item_asked_for(self, request: HttpRequest, items: Sequence[Item], is_done: Callable[[Item], bool]) -> Item:
+        """Return the item that the form or the address names, else the first that waits for an answer. Raises Http404 for a
+        number that there is not."""
+        asked = request.POST.get("n") or request.GET.get("n", "")
+        number = number_in(asked)
+        if number is not None and 0 < number <= len(items):
+            return items[number - 1]
+        if asked:
+            raise Http404
+        return next((item for item in items if not is_done(item)), items[0])
 
 
 class OthersView(JudgingPage):
@@ -163,14 +177,7 @@ class StoriesView(JudgingPage):
         return list(draws.items_to_judge(draw))
 
     def _item(self, request: HttpRequest, items: list[DrawItem]) -> DrawItem:
-        """Return the story that the form or the address names, else the first that waits for an answer."""
-        asked = request.POST.get("n") or request.GET.get("n", "")
-        number = number_in(asked)
-        if number is not None and 0 < number <= len(items):
-            return items[number - 1]
-        if asked:
-            raise Http404
-        return next((item for item in items if not _is_done(item)), items[0])
+        return self.item_asked_for(request, items, _is_done)
 
 
 def _in_short(story: UpgradeStory, found: Difference) -> str:
