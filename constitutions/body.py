@@ -8,12 +8,12 @@ import numpy as np
 
 from constitutions.algorithms import scoring
 from constitutions.algorithms.scoring import ends, number
-from constitutions.algorithms.selection import SelectionRules, Test, Tested, orient, p_values, select
+from constitutions.algorithms.selection import SelectionRules, Test, Tested, orient, test_and_select
 from constitutions.by_group import Groups, for_each, told_counts
 from constitutions.executors import Read
 from constitutions.from_graph import GraphPrinciple
 from constitutions.judges import Judgement
-from constitutions.model_judge import Judged
+from constitutions.model_judge import MOST_MISSING, Judged
 from constitutions.options import Options
 from constitutions.pairs import Pairs
 from constitutions.wording import Checked
@@ -52,6 +52,15 @@ class Readings(NamedTuple):
     constitution: Read
     nothing: Read
 
+    @property
+    def missing(self) -> int:
+        """How many comparisons stayed without an answer, by the constitution or without any."""
+        return int((self.constitution.missing | self.nothing.missing).sum())
+
+    @property
+    def is_degraded(self) -> bool:
+        return self.missing > MOST_MISSING * len(self.places)
+
 
 class Material(NamedTuple):
     """Everything from comparisons that an extraction tells of. `rows` are the pairs' comparisons, then those that only a group
@@ -78,12 +87,9 @@ class Material(NamedTuple):
         train = self.split.train
         votes = orient(self.judgement.differences[: len(self.pairs.rows)], self.pairs.answers)
         raters = [self.raters[i] for i in train] if self.raters else []
-        p, test = p_values(votes[train], raters, self.rng)
-        judgement = self.judgement
-        rules = rules_of(options)
-        return Chosen(
-            select(votes[train], p, rules, both=judgement.both[train], missing=judgement.missing[train]), votes, test
-        )
+        both, missing = self.judgement.both[train], self.judgement.missing[train]
+        tested, test = test_and_select(votes[train], raters, rules_of(options), self.rng, both=both, missing=missing)
+        return Chosen(tested, votes, test)
 
     def clusters_at(self, places: np.ndarray) -> list[str]:
         return [self.clusters[i] for i in places]
@@ -130,7 +136,7 @@ def write_body(
         reconstruction |= {"split": material.pairs.split, "principles": [stance.principle for stance in stances]}
         verdict = ENOUGH if chosen.kept or from_graph else NOT_ENOUGH
         if material.judged is not None:
-            model = _model(material.judged)
+            model = _model(material.judged, readings)
             verdict = UNUSABLE if material.judged.answers_by_place and chosen.kept else verdict
         if material.groups is not None:
             by_group = for_each(
@@ -154,7 +160,7 @@ def write_body(
         "parameters": options.stored(),
         "seed": options.seed,
         "verdict": verdict,
-        "labels": _labels(material, counts, snapshot if from_graph else None, options),
+        "labels": _labels(material, readings, counts, snapshot if from_graph else None),
         "comparisons": counts,
         "test": (chosen.test if chosen else Test("none", 0))._asdict(),
         "principles": told,
@@ -167,7 +173,7 @@ def write_body(
 
 
 def _labels(
-    material: Material | None, counts: dict[str, int], snapshot: GraphSnapshot | None, options: Options
+    material: Material | None, readings: Readings | None, counts: dict[str, int], snapshot: GraphSnapshot | None
 ) -> list[str]:
     told = []
     if material is not None:
@@ -175,6 +181,11 @@ def _labels(
             told.append("Measured text features, no language model: each principle says what was counted and no more.")
         else:
             told += _labels_of_model(material.judged, counts)
+        if readings is not None and readings.is_degraded:
+            told.append(
+                f"Degraded: of {len(readings.places)} comparisons that a model was to decide by the constitution and"
+                f" without one, {readings.missing} stayed without an answer. A repair asks only those."
+            )
         told.append("Describes these comparisons, not people's minds.")
     if snapshot is not None:
         told.append("From the winning values of a published moral graph, in the words of the people who hold them.")
@@ -208,10 +219,10 @@ def _labels_of_model(judged: Judged, counts: dict[str, int]) -> list[str]:
     return told
 
 
-def _model(judged: Judged) -> dict[str, Any]:
+def _model(judged: Judged, readings: Readings | None) -> dict[str, Any]:
     share = judged.first_share
     return {
-        "degraded": judged.is_degraded,
+        "degraded": judged.is_degraded or (readings is not None and readings.is_degraded),
         "position": {
             "first_named": judged.first_named,
             "second_named": judged.second_named,

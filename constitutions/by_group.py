@@ -9,11 +9,12 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from constitutions.algorithms import scoring
-from constitutions.algorithms.selection import SelectionRules, Tested, orient, p_values, select
+from constitutions.algorithms.selection import SelectionRules, Tested, orient, test_and_select
 from constitutions.judges import Judgement
 from constitutions.pairs import numbered
+from core.algorithms.disclosure import told_of_disjoint
 from elicitation.comparisons import Given, answers_given, majority_of
-from elicitation.groups import SMALLEST_CELL, groups_of
+from elicitation.groups import groups_of
 from elicitation.models import Comparison, Dataset
 
 BY_ANNOTATOR = "annotator"
@@ -30,6 +31,10 @@ class Group(NamedTuple):
     answers: dict[int, str]
     raters: dict[int, str]
 
+    def raters_of(self, rows: Sequence[Comparison], places: np.ndarray) -> list[int]:
+        """Return who of the group answered the comparisons at these places, numbered; nobody where several answered one."""
+        return numbered([self.raters[rows[i].number] for i in places.tolist()]) if self.raters else []
+
 
 class Groups(NamedTuple):
     """The groups that one question makes, and the names of those that are too small to be told of."""
@@ -43,8 +48,8 @@ def groups_behind(dataset: Dataset, by: str) -> Groups:
     """Return the groups of a dataset's annotators. `by` is a question of the dataset's study, or "annotator", which takes each
     imported annotator for a group of its own.
 
-    A group of fewer than five people is withheld, and so is the smallest other one where those that are left over would
-    be fewer than five: subtraction would show them. Raises ValidationError for a question that is not there, and where fewer
+    A group of fewer than five people is withheld, and so is the largest where those that are left over would be fewer than
+    five, as in a moral graph by group (`core.algorithms.disclosure`): subtraction would show them. Raises ValidationError for a question that is not there, and where fewer
     than two groups can be told of.
     """
     groups = _annotators(dataset) if by == BY_ANNOTATOR else _people(dataset, by)
@@ -84,9 +89,9 @@ def _people(dataset: Dataset, by: str) -> Groups:
     everyone = len(answered & numbers.keys())
     found = [_group(name, len(who), who, given) for name, who in people.items()]
     enough = {group.name for group in found if len(group.answers) >= FEWEST}
-    shown = {name: who for name, who in people.items() if len(who) >= SMALLEST_CELL and name in enough}
-    while shown and 0 < everyone - sum(map(len, shown.values())) < SMALLEST_CELL:
-        shown.pop(min(shown, key=lambda name: (len(shown[name]), name)))
+    names = sorted(enough, key=lambda name: (len(people[name]), name))
+    told = told_of_disjoint(np.array([everyone]), np.array([[len(people[name]) for name in names]], dtype=int))[0]
+    shown = {name for name, is_told in zip(names, told, strict=True) if is_told}
     return Groups(by, [group for group in found if group.name in shown], sorted(set(people) - set(shown)))
 
 
@@ -122,7 +127,7 @@ def for_each(
     core and the contradictions. `kept` are the candidates that everyone together keeps."""
     own = [_own(group, rows, clusters, judgement, split, rules, rng) for group in groups.shown]
     anywhere = list(dict.fromkeys([*kept, *(t.candidate for one in own for t in one.tested if not t.reason)]))
-    table = [_across(candidate, own, clusters, judgement, rng) for candidate in anywhere]
+    table = [_across(candidate, own, rows, clusters, judgement, rng) for candidate in anywhere]
     return {
         "groups": {
             "by": groups.key,
@@ -152,15 +157,14 @@ def _own(
     answers = [group.answers.get(row.number, "a") for row in rows]
     votes = orient(judgement.differences, answers) * has[:, None]
     train, held = (part[has[part]] for part in split)
-    raters = numbered([group.raters[rows[i].number] for i in train.tolist()]) if group.raters else []
-    p, test = p_values(votes[train], raters, rng)
-    tested = select(votes[train], p, rules, both=judgement.both[train], missing=judgement.missing[train])
+    both, missing = judgement.both[train], judgement.missing[train]
+    tested, test = test_and_select(votes[train], group.raters_of(rows, train), rules, rng, both=both, missing=missing)
     keeps = [t for t in tested if not t.reason]
     decided = scoring.weighted_votes(
         judgement.differences[held], [t.candidate for t in keeps], [t.sign for t in keeps], [t.strength for t in keeps]
     )
     hit = scoring.hits(decided, [answers[i] for i in held])
-    share = scoring.share_by_cluster(hit, [clusters[i] for i in held], rng)
+    share = scoring.share_by_cluster(hit, [clusters[i] for i in held], rng, group.raters_of(rows, held))
     told = {
         "name": group.name,
         "people": group.people,
@@ -197,7 +201,12 @@ def told_counts(tested: Tested) -> dict[str, Any]:
 
 
 def _across(
-    candidate: int, own: Sequence[_Own], clusters: Sequence[str], judgement: Judgement, rng: np.random.Generator
+    candidate: int,
+    own: Sequence[_Own],
+    rows: Sequence[Comparison],
+    clusters: Sequence[str],
+    judgement: Judgement,
+    rng: np.random.Generator,
 ) -> dict[str, Any]:
     """Return how each group's answers stand to one principle, over all of its comparisons."""
     by_group: dict[str, Any] = {}
@@ -205,7 +214,8 @@ def _across(
     for one in own:
         places = np.flatnonzero(one.has & ~judgement.missing[:, candidate])
         votes = one.votes[places, candidate]
-        strength = scoring.strength_by_cluster(votes, [clusters[i] for i in places.tolist()], rng)
+        raters = one.group.raters_of(rows, places)
+        strength = scoring.strength_by_cluster(votes, [clusters[i] for i in places.tolist()], rng, raters)
         both = int(judgement.both[places, candidate].sum())
         more, less = int((votes > 0).sum()), int((votes < 0).sum())
         by_group[one.group.name] = {

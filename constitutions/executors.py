@@ -6,8 +6,8 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from constitutions.algorithms.ballots import MOST_PAIRS
+from constitutions.asking import Progress, ask_all
 from constitutions.material import answer_type, asked_about, prompt_named, sides, written
-from constitutions.voting import Progress, raise_what_stops
 from elicitation.models import Comparison
 from llm_client import LLM, LLMError, Request
 
@@ -37,16 +37,7 @@ def read_decisions(
     can be reached.
     """
     batches = [range(start, min(start + MOST_PAIRS, len(rows))) for start in range(0, len(rows), MOST_PAIRS)]
-    done = 0
-
-    def keep(number: int, answer: Any, call: Any) -> None:
-        nonlocal done
-        done += 1
-        progress(done, len(batches))
-
-    requests = [_request(principles, rows, batch, swapped, purpose) for batch in batches]
-    answers = llm.ask_many(requests, on_answer=keep)
-    raise_what_stops(answers)
+    answers = ask_all([_request(principles, rows, batch, swapped, purpose) for batch in batches], llm, progress)
     decisions, missing = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
     for batch, answer in zip(batches, answers, strict=True):
         for number, place in enumerate(batch, 1):

@@ -14,6 +14,7 @@ import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 
 from constitutions.algorithms import scoring
 from constitutions.body import FORMAT, Chosen, Material, Readings, Stance, rules_of, write_body
@@ -135,24 +136,25 @@ def extract(
         return Extraction.objects.get(inputs_sha256=inputs_sha256)
 
 
+STAGES = {
+    "measure": _lazy("Counting in the texts"),
+    "propose": _lazy("Proposing principles"),
+    "vote": _lazy("Voting"),
+    "repeat": _lazy("Asking again where it is in doubt"),
+    "read": _lazy("Letting a model read the constitution"),
+    "choose": _lazy("Choosing and scoring"),
+    "wording": _lazy("Trying other wordings"),
+}
+
+
 class _Told:
     """Tells how far a run is: the stage, its part that is done, and what was spent so far."""
-
-    NAMES = {
-        "measure": _("Counting in the texts"),
-        "propose": _("Proposing principles"),
-        "vote": _("Voting"),
-        "repeat": _("Asking again where it is in doubt"),
-        "read": _("Letting a model read the constitution"),
-        "choose": _("Choosing and scoring"),
-        "wording": _("Trying other wordings"),
-    }
 
     def __init__(self, tell: Progress, spent: Callable[[], Decimal] | None) -> None:
         self.tell, self.spent = tell, spent
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        name = self.NAMES.get(stage.rpartition(": ")[2], stage)
+        name = STAGES.get(stage.rpartition(": ")[2], stage)
         note = f"{name}: {done} of {total}" if total > 1 else str(name)
         if self.spent is not None and (spent := self.spent()):
             note += _("; %s spent so far") % f"{spent:.2f}"

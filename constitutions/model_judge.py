@@ -14,7 +14,7 @@ import numpy as np
 from constitutions.algorithms import scoring
 from constitutions.algorithms.ballots import BOTH, FOR_A, FOR_B, MISSING, NEITHER, UNASKED, disagreeing, majority
 from constitutions.algorithms.merging import merge
-from constitutions.algorithms.selection import SelectionRules, Tested, orient, p_values, select
+from constitutions.algorithms.selection import SelectionRules, Tested, orient, test_and_select
 from constitutions.judges import Candidate, Cells, Judgement
 from constitutions.pairs import Pairs
 from constitutions.proposing import MOST_PROPOSED_FROM, Proposal, Shown, candidates_of, propose
@@ -203,8 +203,9 @@ class ModelJudge:
         votes = orient(_sides(answers), self.pairs.answers)
         train = self.split.train
         raters = [self.pairs.raters[i] for i in train] if self.pairs.raters else []
-        p, _test = p_values(votes[train], raters, np.random.default_rng(0))
-        return votes, select(votes[train], p, rules, both=answers[train] == BOTH, missing=answers[train] == MISSING)
+        both, missing = answers[train] == BOTH, answers[train] == MISSING
+        rng = np.random.default_rng(0)
+        return votes, test_and_select(votes[train], raters, rules, rng, both=both, missing=missing)[0]
 
     def _doubtful(self) -> list[int]:
         _votes, tested = self._tested(SelectionRules())

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field
 
 from constitutions.algorithms.ballots import MOST_PAIRS
+from constitutions.asking import Progress, ask_all
 from constitutions.judges import OPENING, Candidate
 from constitutions.material import asked_about, prompt_named, written
-from constitutions.voting import Progress, raise_what_stops
 from elicitation.models import Comparison
 from llm_client import LLM, LLMError, Request
 
@@ -77,15 +77,7 @@ def propose(
         for half in ([row for row in shown if row.half == which] for which in (0, 1))
         for start in range(0, len(half), MOST_PAIRS)
     ]
-    done = 0
-
-    def keep(number: int, answer: Any, call: Any) -> None:
-        nonlocal done
-        done += 1
-        progress(done, len(batches))
-
-    answers = llm.ask_many([_request(batch, known, purpose) for batch in batches], on_answer=keep)
-    raise_what_stops(answers)
+    answers = ask_all([_request(batch, known, purpose) for batch in batches], llm, progress)
     said = [
         (usable(phrase, batch), batch[0].half)
         for batch, answer in zip(batches, answers, strict=True)

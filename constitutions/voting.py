@@ -7,20 +7,21 @@ kept, and never counted as a vote.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from django.db import IntegrityError
 
 from constitutions.algorithms.ballots import BOTH, FOR_A, FOR_B, MISSING, NEITHER, UNASKED, Cell, packed
+from constitutions.asking import Progress, raise_what_stops
 from constitutions.judges import Cells
 from constitutions.material import answer_type, asked_about, prompt_named, sides, written
 from constitutions.models import Cell as StoredCell
 from core.bulk import insert_rows
 from core.models import LLMCall
 from elicitation.models import Comparison
-from llm_client import LLM, LLMBudgetReached, LLMError, LLMUnavailable, Request
+from llm_client import LLM, LLMError, Request
 
 PROMPT = "vote_on_principles"
 Vote = Literal["first", "second", "both", "neither"]
@@ -28,9 +29,6 @@ CODES = {"a": FOR_A, "b": FOR_B, "both": BOTH, "neither": NEITHER}
 STORED_AT_ONCE = 2000
 COLUMNS = ("sha256", "scope_key", "answer", "llm_call_id")
 LOOKED_UP_AT_ONCE = 500
-FEWEST_TO_TELL = 3  # calls, all of which failed, that tell of an outage
-
-Progress = Callable[[int, int], None]
 
 
 class Pass(NamedTuple):
@@ -148,7 +146,7 @@ def _keys(
     shown: dict[int, bytes] = {}
     for place in {place for place, _principle in cells}:
         row = rows[place]
-        shape = [*model, row.prompt, row.context, row.text_a, row.text_b, bool(swapped[place])]
+        shape = [*model, asked_about(row, 0, sides(row, bool(swapped[place]))), bool(swapped[place])]
         shown[place] = hashlib.sha256(json.dumps(shape).encode()).digest()
     said = [text.encode(errors="surrogatepass") for text in texts]
     return {cell: hashlib.sha256(shown[cell[0]] + said[cell[1]]).hexdigest() for cell in cells}
@@ -172,15 +170,3 @@ def _store(fresh: list[tuple[Any, ...]]) -> None:
             cells = [StoredCell(**dict(zip(COLUMNS, row, strict=True))) for row in fresh]
             StoredCell.objects.bulk_create(cells, ignore_conflicts=True)
     fresh.clear()
-
-
-def raise_what_stops(answers: Sequence[Any]) -> None:
-    """Raise the error after which nothing more was asked, if there was one: the budget, or that nobody can be reached. Where none of
-    several calls was answered that is an outage too, and no finding."""
-    errors = [answer for answer in answers if isinstance(answer, LLMError)]
-    if len(errors) == len(answers) >= FEWEST_TO_TELL and isinstance(errors[-1], LLMUnavailable):
-        raise errors[-1]
-    for error in errors:
-        is_last_word = isinstance(error, LLMUnavailable) and (error.concerns_all or errors.count(error) > 1)
-        if isinstance(error, LLMBudgetReached) or is_last_word:
-            raise error

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from constitutions.algorithms.ballots import BOTH, FOR_A, FOR_B, NEITHER
+from constitutions.asking import Progress, ask_all
 from constitutions.material import answer_type, prompt_named, written
-from constitutions.voting import Progress, raise_what_stops, vote
+from constitutions.voting import vote
 from core.algorithms.uncertainty import jeffreys
 from elicitation.models import Comparison
 from llm_client import LLM, LLMError, Request
@@ -84,10 +85,8 @@ def _paraphrases(texts: Sequence[str], purpose: str, llm: LLM) -> list[list[str]
     """Return other wordings of each principle: those that are none, too long or equal are left out."""
     names = tuple(f"r{number}_{which}" for number in range(1, len(texts) + 1) for which in range(1, EACH + 1))
     material = {"rules": [{"rule": number, "text": text} for number, text in enumerate(texts, 1)]}
-    [answer] = llm.ask_many(
-        [Request(prompt_named(PROMPT), written(material), answer_type("Wordings", names, str), purpose)]
-    )
-    raise_what_stops([answer])
+    request = Request(prompt_named(PROMPT), written(material), answer_type("Wordings", names, str), purpose)
+    [answer] = ask_all([request], llm)
     if isinstance(answer, LLMError):
         return [[] for _text in texts]
     return [

@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from django.core.exceptions import ValidationError
 
+from core.algorithms.disclosure import Item, tells_of_few
 from elicitation.deduplication import projection
 from elicitation.groups import Groups, groups_of
 from elicitation.models import CanonicalValue
-from graphs.algorithms.disclosure import Item, tells_of_few
 from graphs.algorithms.tally import Pair, Votes, tally
 from graphs.counting import votes_behind
 from graphs.groups import with_groups

@@ -13,10 +13,10 @@ import numpy as np
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
+from core.algorithms.disclosure import told_of_disjoint
 from core.algorithms.uncertainty import jeffreys
 from elicitation.groups import SMALLEST_CELL, Groups
 from elicitation.models import CanonicalValue, Study
-from graphs.algorithms.disclosure import told_of_disjoint
 from graphs.algorithms.groups import VERDICTS, Compared, compare
 from graphs.algorithms.tally import ByGroup, Tallies, Votes, tally
 from graphs.counting import Filters, cells_of, count_votes

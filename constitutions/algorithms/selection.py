@@ -177,6 +177,20 @@ def select(
     return sorted(judged, key=lambda t: bool(t.reason))
 
 
+def test_and_select(
+    votes: np.ndarray,
+    raters: Sequence[int],
+    rules: SelectionRules,
+    rng: np.random.Generator,
+    *,
+    both: np.ndarray,
+    missing: np.ndarray,
+) -> tuple[list[Tested], Test]:
+    """Return every candidate tested against chance and kept or not, and the test: `p_values`, then `select`."""
+    p, test = p_values(votes, raters, rng)
+    return select(votes, p, rules, both=both, missing=missing), test
+
+
 def _twin(votes: np.ndarray, candidate: int, kept: Sequence[int], most: float) -> int | None:
     """Return the kept candidate that votes much like this one, or None."""
     return next((k for k in kept if _alike(votes[:, candidate], votes[:, k]) >= most), None)

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 from constitutions.estimating import estimate
-from constitutions.extraction import must_be_there, same_again
+from constitutions.extraction import STAGES, must_be_there, same_again
 from constitutions.models import Extraction
 from constitutions.options import MOST_PRINCIPLES, MOST_ROUNDS, check_cap, options_among
 from core.jobs import cancel, request_job, resume
@@ -80,15 +80,8 @@ def whole(typed: str | None, default: int) -> int:
 def cost_of(dataset: Dataset | None, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what such a run would ask and cost, with its stages as a table."""
     told = estimate(dataset, **options_among(options))
-    names = {
-        "propose": _("Propose principles"),
-        "vote": _("Vote on every comparison"),
-        "repeat": _("Ask again where it is in doubt"),
-        "read": _("Let a model read the constitution"),
-        "wording": _("Try other wordings"),
-    }
     stages = told["calls"].get("stages", {})
-    return told | {"rows": [{"name": names.get(name, name), **stage} for name, stage in stages.items()]}
+    return told | {"rows": [{"name": STAGES.get(name, name), **stage} for name, stage in stages.items()]}
 
 
 def begin(

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from graphs.algorithms.disclosure import LEAST
+from core.algorithms.disclosure import LEAST
 
 Pair = tuple[int, int]
 ANSWERS = ("upgrade", "no_upgrade", "too_similar", "it_depends", "not_sure")  # those of `WisdomVote`

@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from core.algorithms.disclosure import safe_cuts
 from elicitation.deduplication import projection
 from elicitation.groups import SMALLEST_CELL, Groups, questions_of, read_groups
 from elicitation.models import CanonicalValue, Endorsement, Participant, Study
-from graphs.algorithms.disclosure import safe_cuts
 from graphs.counting import count_votes, read_filters
 from reports.algorithms.bridging import Bridge, Judgement, Rows, Side, bridges, published_query
 from reports.registry import report

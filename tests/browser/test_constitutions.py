@@ -51,7 +51,7 @@ def test_a_constitution_is_sought_read_and_published(
     page.get_by_label("The language model planted").check()
     page.get_by_label("Whose answers").select_option("by:annotator")
     page.get_by_role("button", name="What would it cost?").click()
-    expect(page.get_by_role("row", name="Vote on every comparison")).to_be_visible()
+    expect(page.get_by_role("row", name="Voting")).to_be_visible()
     look(page, f"constitution-cost-{width}")
     page.locator("#search").get_by_role("button", name="Look for principles").click()
     look(page, f"constitution-waits-{width}")

@@ -90,9 +90,9 @@ def test_groups_of_fewer_than_five_people_are_withheld(study: Study, facilitator
     dataset = answering_people(study, {"coast": 12, "hills": 6, "plain": 5, "moor": 4})
     body = body_of(extract(dataset=dataset, by="place"))
     shown = {group["name"]: group["people"] for group in body["groups"]["shown"]}
-    # the four of the moor alone could be had by subtraction, so the smallest other group goes with them
-    assert shown == {"coast": 12, "hills": 6}
-    assert set(body["groups"]["withheld"]) >= {"plain"}
+    # the four of the moor alone could be had by subtraction, so the largest group goes with them, as in a moral graph
+    assert shown == {"hills": 6, "plain": 5}
+    assert set(body["groups"]["withheld"]) >= {"coast"}
     assert "moor" not in json.dumps(body["groups"]["shown"])
 
 

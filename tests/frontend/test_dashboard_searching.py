@@ -60,7 +60,7 @@ def test_without_a_model_the_form_says_so(desk: Client, pairs: Dataset) -> None:
 
 def test_what_a_run_would_cost_is_told_before_it(desk: Client, pairs: Dataset, server: FakeModelServer) -> None:
     shown = send(desk, act="estimate", judge="llm", reader="yes", principles="3").content.decode()
-    assert "calls and" in shown and "Vote on every comparison" in shown
+    assert "calls and" in shown and "Voting" in shown
     assert 'value="3"' in shown and not server.requests and not Job.objects.exists()
 
 

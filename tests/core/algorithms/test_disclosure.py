@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from graphs.algorithms.disclosure import safe_cuts, tells_of_few, told_of_disjoint
+from core.algorithms.disclosure import safe_cuts, tells_of_few, told_of_disjoint
 
 
 def people(first: int, many: int) -> set[int]:
