@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from constitutions.estimating import estimate
-from constitutions.evidence import evidence_behind
+from constitutions.evidence import ORDERS, STANCES, evidence_behind
 from constitutions.exports import FORMS, export
 from constitutions.extraction import must_be_there, must_lack_answers, same_again
 from constitutions.models import Constitution, ConstitutionVersion, Extraction
@@ -29,7 +29,7 @@ from core.api import JobSerializer, accepted
 from core.jobs import request_job
 from core.problems import Problem
 from core.pulls import pull
-from core.queries import Filters, whole_number
+from core.queries import Filters, one_of, whole_number
 from elicitation.models import Dataset, Study
 
 LAST_START = 99_999_999
@@ -207,10 +207,14 @@ class EvidenceView(APIView):
     someone took back is gone from here."""
 
     permission_classes = (HasScope,)
-    queries = ("start",)
+    queries = ("start", "stance", "order")
 
     @extend_schema(
-        parameters=[OpenApiParameter("start", int, description="Comparisons from this place on, 50 at a time")],
+        parameters=[
+            OpenApiParameter("start", int, description="Comparisons from this place on, 50 at a time"),
+            OpenApiParameter("stance", str, enum=STANCES, description="Only these; else those for and against"),
+            OpenApiParameter("order", str, enum=ORDERS),
+        ],
         responses={200: OpenApiTypes.OBJECT},
     )
     def get(self, request: Request, slug: str, number: int, principle: int) -> Response:
@@ -218,4 +222,5 @@ class EvidenceView(APIView):
         if all(p["id"] != principle for p in version_body(version)["principles"]):
             raise Http404
         start = whole_number(request, "start", LAST_START, least=0) or 0
-        return Response(evidence_behind(version, principle, start=start))
+        stance, order = one_of(request, "stance", STANCES), one_of(request, "order", ORDERS)
+        return Response(evidence_behind(version.extraction, principle, start=start, stance=stance, order=order))

@@ -7,12 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from constitutions.algorithms import scoring
+from constitutions.algorithms.merging import ALIKE_FROM, similarity
 from constitutions.algorithms.scoring import ends, number
 from constitutions.algorithms.selection import SelectionRules, Test, Tested, orient, test_and_select
 from constitutions.by_group import Groups, for_each, told_counts
 from constitutions.executors import Read
 from constitutions.from_graph import GraphPrinciple
-from constitutions.judges import Judgement
+from constitutions.judges import OPENING, Judgement
 from constitutions.model_judge import MOST_MISSING, Judged
 from constitutions.options import Options
 from constitutions.pairs import Pairs
@@ -27,10 +28,22 @@ UNUSABLE = "the model answers by place: its votes say nothing"
 
 
 class Stance(NamedTuple):
-    """How a principle, by its number, speaks on the comparisons: 1 for the preferred text, −1 against it, 0 neither."""
+    """How a principle, by its number, speaks on the comparisons: 1 for the preferred text, −1 against it, 0 for neither; `both`
+    and `missing` tell apart what is 0."""
 
     principle: int
     votes: np.ndarray
+    both: np.ndarray
+    missing: np.ndarray
+
+    def names(self) -> list[str]:
+        """Return for each comparison: for, against, irrelevant, both or missing."""
+        said = np.select(
+            [self.missing, self.both, self.votes > 0, self.votes < 0],
+            ["missing", "both", "for", "against"],
+            "irrelevant",
+        )
+        return [str(name) for name in said]
 
 
 class Chosen(NamedTuple):
@@ -127,7 +140,7 @@ def write_body(
     verdict = ENOUGH if told else NOT_ENOUGH
     if material is not None and chosen is not None:
         for t in chosen.kept:
-            stance = Stance(len(told) + 1, chosen.votes[:, t.candidate] * t.sign)
+            stance = _stance(len(told) + 1, t, chosen, material)
             checked = {"wording": wordings[t.candidate].told()} if wordings else {}
             told.append(_principle(stance, t, material) | checked)
             stances.append(stance)
@@ -149,6 +162,7 @@ def write_body(
                 rules_of(options),
                 material.rng,
             )
+    _mark_the_same(told)
     body = {
         "format": FORMAT,
         "dataset": dataset.slug if dataset else None,
@@ -160,7 +174,7 @@ def write_body(
         "parameters": options.stored(),
         "seed": options.seed,
         "verdict": verdict,
-        "labels": _labels(material, readings, counts, snapshot if from_graph else None),
+        "labels": _labels(material, readings, counts, snapshot, from_graph),
         "comparisons": counts,
         "test": (chosen.test if chosen else Test("none", 0))._asdict(),
         "principles": told,
@@ -172,8 +186,28 @@ def write_body(
     return body, stances
 
 
+def _mark_the_same(principles: Sequence[dict[str, Any]]) -> None:
+    """Note on principles of a graph and of comparisons which say much the same in their words (`same_as`, their ids). All stay:
+    each rests on evidence of its own."""
+    values = [p for p in principles if "value" in p]
+    others = [p for p in principles if "value" not in p]
+    if not values or not others:
+        return
+    phrases = [(p, phrase) for p in values for phrase in (p["title"], *p["policies"])]
+    phrases += [(p, p["text"].removeprefix(OPENING).strip(" .")) for p in others]
+    alike = similarity([phrase for _p, phrase in phrases]) >= ALIKE_FROM
+    for i, (one, _phrase) in enumerate(phrases):
+        near = {other["id"] for j, (other, _text) in enumerate(phrases) if alike[i, j]}
+        if same := {ident for ident in near if ("value" in principles[ident - 1]) != ("value" in one)}:
+            one["same_as"] = sorted(same | set(one.get("same_as", ())))
+
+
 def _labels(
-    material: Material | None, readings: Readings | None, counts: dict[str, int], snapshot: GraphSnapshot | None
+    material: Material | None,
+    readings: Readings | None,
+    counts: dict[str, int],
+    snapshot: GraphSnapshot | None,
+    from_graph: Sequence[GraphPrinciple],
 ) -> list[str]:
     told = []
     if material is not None:
@@ -187,8 +221,11 @@ def _labels(
                 f" without one, {readings.missing} stayed without an answer. A repair asks only those."
             )
         told.append("Describes these comparisons, not people's minds.")
-    if snapshot is not None:
+    if snapshot is not None and from_graph:
         told.append("From the winning values of a published moral graph, in the words of the people who hold them.")
+        if any(p.told.get("bridges") for p in from_graph):
+            groups = snapshot.rules["balance"]
+            told.append(f"A bridge: more than half of each group by {groups} find the value wiser than another.")
         if limits := "; ".join(f"{name} {said}" for name, said in sorted(snapshot.filters.items()) if said):
             told.append(f"That graph counts only some of the votes: {limits}.")
     return told
@@ -234,6 +271,12 @@ def _model(judged: Judged, readings: Readings | None) -> dict[str, Any]:
         "proposals": judged.proposals,
         "missing_votes": judged.judgement.cells.missing,
     }
+
+
+def _stance(principle: int, tested: Tested, chosen: Chosen, material: Material) -> Stance:
+    column, rows = tested.candidate, len(material.pairs.rows)
+    both, missing = material.judgement.both[:rows, column], material.judgement.missing[:rows, column]
+    return Stance(principle, chosen.votes[:, column] * tested.sign, both, missing)
 
 
 def _principle(stance: Stance, tested: Tested, material: Material) -> dict[str, Any]:

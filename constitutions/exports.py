@@ -156,19 +156,26 @@ def _annotated_pairs(version: ConstitutionVersion) -> str:
     for c, answer in _answered(version):
         given = [AnnotationRow("people", answer)]
         for principle in body["principles"]:
-            said = sides.get((principle["id"], c.id), "none")
-            why = "" if said != "none" else "not_applicable"
+            said, why = sides.get((principle["id"], c.id), _UNSAID["irrelevant"])
             given.append(AnnotationRow(f"principle_{principle['id']}", said, why))
         texts = (c.prompt, c.text_a, c.text_b, c.context)
         rows.append(Written(c.source_id, c.number, *texts, c.model_a, c.model_b, "", given))
     return annotated_pairs.write(rows, annotators, record="", name=body["slug"], default_annotator="people")
 
 
-def _sides(version: ConstitutionVersion) -> dict[tuple[int, int], str]:
-    """Return the text that each principle spoke for when it was tested, whatever people answered since."""
+# what an annotator says that speaks for no one text, and why
+_UNSAID = {"irrelevant": ("none", "not_applicable"), "both": ("tie", ""), "missing": ("none", "invalid")}
+
+
+def _sides(version: ConstitutionVersion) -> dict[tuple[int, int], tuple[str, str]]:
+    """Return the answer that each principle gave when it was tested, whatever people answered since."""
     evidence = PrincipleEvidence.objects.filter(extraction=version.extraction).exclude(comparison=None)
-    rows = evidence.values_list("principle", "comparison_id", "side")
-    return {(principle, comparison): side for principle, comparison, side in rows if comparison}
+    rows = evidence.values_list("principle", "comparison_id", "stance", "side")
+    return {
+        (principle, comparison): _UNSAID.get(stance, (side, ""))
+        for principle, comparison, stance, side in rows
+        if comparison
+    }
 
 
 def _answered(version: ConstitutionVersion) -> Iterator[tuple[Comparison, str]]:
@@ -263,7 +270,7 @@ def _data_sheet(version: ConstitutionVersion) -> str:
     consent = study.consent_texts.order_by("version").last() if study else None
     lines += [f"> {_plain(part)}" for part in consent.text.splitlines() if part] if consent else ["Not known here."]
     lines += ["", "## Method", "", f"- Judge: {body['parameters'].get('judge', 'none')}; seed {body['seed']}"]
-    lines += [f"- Test: {body['test']['kind']}"] if "kind" in body["test"] else []
+    lines += [_test_line(body["test"])] if body["reconstruction"] else []
     if body["reconstruction"]:
         lines += ["", *_reconstruction_lines(body)]
     lines += ["", "## Limits", "", "- It describes what was answered here, and nobody else."]
@@ -271,6 +278,11 @@ def _data_sheet(version: ConstitutionVersion) -> str:
     lines += ["- Evidence behind it was taken back since"] if hasattr(version, "withdrawal") else []
     lines += ["", "## Licence", "", body["licence"], "", "## How to cite", ""]
     return "\n".join([*lines, f"{_plain(body['title'])}, version {body['number']}, SHA-256 {version.sha256}"]) + "\n"
+
+
+def _test_line(test: dict[str, Any]) -> str:
+    raters = f", {test['raters']} raters" if test["raters"] else ""
+    return f"- Test of each principle against chance: {test['name']}{raters}"
 
 
 JSON, JSONL, MARKDOWN = "application/json", "application/x-ndjson", "text/markdown; charset=utf-8"

@@ -358,13 +358,12 @@ def _store_evidence(
             PrincipleEvidence(
                 extraction=extraction,
                 principle=stance.principle,
-                stance="for" if vote > 0 else "against",
-                side=answer if vote > 0 else _OTHER[answer],
+                stance=said,
+                side={"for": answer, "against": _OTHER[answer]}.get(said, ""),
                 comparison=comparison,
             )
             for stance in stances
-            for comparison, answer, vote in zip(pairs.rows, pairs.answers, stance.votes, strict=True)
-            if vote
+            for comparison, answer, said in zip(pairs.rows, pairs.answers, stance.names(), strict=True)
         ]
         if pairs
         else []

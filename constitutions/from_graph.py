@@ -1,4 +1,5 @@
-"""Principles from a published moral graph: the winning value of each context, in the words of those who hold it.
+"""Principles from a published moral graph: the winning value of each context, and values that bridge groups, in the words of
+those who hold them.
 
 What it tells comes from the published snapshot alone; which votes those were is looked up for the evidence beside it.
 """
@@ -12,7 +13,7 @@ import numpy as np
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from core.algorithms.uncertainty import jeffreys
+from core.algorithms.uncertainty import benjamini_hochberg, exact_p, jeffreys
 from core.canonical import unchanged
 from elicitation.deduplication import projection
 from elicitation.models import CanonicalValue, Participant, ValueMember
@@ -28,10 +29,17 @@ class GraphPrinciple(NamedTuple):
     votes: Sequence[tuple[int, str]]
 
 
-def principles_of(snapshot: GraphSnapshot) -> list[GraphPrinciple]:
-    """Return one principle for each context that has a winner, and for the winner over all if no context has one.
+WINNER = "moral graph: winning value"
+BRIDGE = "moral graph: bridge between groups"
+MOST_BRIDGES = 5
+MAX_Q = 0.05
 
-    A value that wins in several contexts gives one principle that names them all. Raises ValidationError if the words of a
+
+def principles_of(snapshot: GraphSnapshot) -> list[GraphPrinciple]:
+    """Return one principle for each context that has a winner, and for the winner over all if no context has one; then one for
+    each other value to which a bridge leads, the surest `MOST_BRIDGES`, where the graph tells of groups.
+
+    A value that wins in several contexts gives one principle that names them all. Winners stand by wisdom score. Raises ValidationError if the words of a
     winner were taken back since: they may stay where they are published, and are not published anew.
     """
     body = json.loads(unchanged(snapshot.body, snapshot.sha256))
@@ -41,28 +49,78 @@ def principles_of(snapshot: GraphSnapshot) -> list[GraphPrinciple]:
     won: dict[int, list[dict[str, Any]]] = {}
     for winner in in_context or overall:
         won.setdefault(winner["value"], []).append(winner)
-    there = CanonicalValue.objects.filter(study=snapshot.study, number__in=won).exclude(title="")
-    if there.count() < len(won):
+    bridged: dict[int, list[dict[str, Any]]] = {}
+    for arrow in bridges(body["edges"]):
+        bridged.setdefault(arrow["to"], []).append(arrow)
+    others = [number for number in bridged if number not in won][:MOST_BRIDGES]
+    there = CanonicalValue.objects.filter(study=snapshot.study, number__in=[*won, *others]).exclude(title="")
+    if there.count() < len(won) + len(others):
         told = _("Someone took back a value that wins in the published graph. Build and publish a new graph first.")
         raise ValidationError({"study": told})
     order = sorted(won, key=lambda number: (-values[number].get("wisdom_score", 0.0), number))
     evidence = _Evidence(snapshot)
-    return [_principle(values[n], won[n], evidence) for n in order]
+    return [_winner(values[n], won[n], bridged.get(n, []), evidence) for n in order] + [
+        _bridge(values[n], bridged[n], evidence) for n in others
+    ]
 
 
-def _principle(value: dict[str, Any], winners: Sequence[dict[str, Any]], evidence: "_Evidence") -> GraphPrinciple:
+def bridges(arrows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the kept arrows of which more than half of each group say that the one they point to is wiser, the surest first, each
+    with its `bridge_q`; none where a graph does not tell of groups.
+
+    The p-value is the largest of the groups' exact ones (intersection–union, Berger 1982), as in the reports of groups; the family
+    is every kept arrow of which at least two groups are told and none is withheld.
+    """
+    told = [arrow for arrow in arrows if len(arrow.get("groups", ())) >= 2 and all(arrow["groups"].values())]
+    if not told:
+        return []
+    p = [max(float(exact_p(g["wiser"], g["decided"])) for g in arrow["groups"].values()) for arrow in told]
+    found = [arrow | {"bridge_q": float(q)} for arrow, q in zip(told, benjamini_hochberg(np.array(p)), strict=True)]
+    holding = [arrow for arrow in found if arrow["bridge_q"] <= MAX_Q]
+    return sorted(holding, key=lambda arrow: (arrow["bridge_q"], arrow["to"], arrow["from"]))
+
+
+def _winner(
+    value: dict[str, Any],
+    winners: Sequence[dict[str, Any]],
+    bridging: Sequence[dict[str, Any]],
+    evidence: "_Evidence",
+) -> GraphPrinciple:
     arrows = [(winner["context"], arrow) for winner in winners for arrow in winner["arrows"]]
-    votes_for, votes_against, unsure = _counts(arrow for _c, arrow in arrows)
+    contexts = [w["context"] for w in winners if w["context"]]
+    told = _told(WINNER, value, contexts, [arrow for _c, arrow in arrows]) | {
+        "contexts": [_context(winner) for winner in winners],
+        **({"bridges": [_bridging(arrow) for arrow in bridging]} if bridging else {}),
+    }
+    return GraphPrinciple(told, *evidence.behind(value["number"], {(arrow["from"], c) for c, arrow in arrows}))
+
+
+def _bridge(value: dict[str, Any], arrows: Sequence[dict[str, Any]], evidence: "_Evidence") -> GraphPrinciple:
+    contexts = list(dict.fromkeys(context for arrow in arrows for context in arrow["contexts"]))
+    told = _told(BRIDGE, value, contexts, arrows) | {
+        "contexts": [{"context": context} for context in contexts],
+        "bridges": [_bridging(arrow) for arrow in arrows],
+    }
+    return GraphPrinciple(told, *evidence.behind(value["number"], {(arrow["from"], None) for arrow in arrows}))
+
+
+def _bridging(arrow: dict[str, Any]) -> dict[str, Any]:
+    """Return what each group says of an arrow that holds in all of them."""
+    return {"from": arrow["from"], "q": arrow["bridge_q"], "groups": arrow["groups"]}
+
+
+def _told(
+    source: str, value: dict[str, Any], contexts: Sequence[str], arrows: Sequence[dict[str, Any]]
+) -> dict[str, Any]:
+    votes_for, votes_against, unsure = _counts(arrows)
     total = max(1, votes_for + votes_against + unsure)
     policies = [policy.strip().rstrip(".") for policy in value["policies"]]
-    contexts = [w["context"] for w in winners if w["context"]]
-    told = {
+    return {
         "text": _text(contexts, policies, value["title"]),
-        "source": "moral graph: winning value",
+        "source": source,
         "value": value["number"],
         "title": value["title"],
         "policies": policies,
-        "contexts": [_context(winner) for winner in winners],
         "wisdom_score": value.get("wisdom_score"),
         "for": votes_for,
         "against": votes_against,
@@ -71,14 +129,13 @@ def _principle(value: dict[str, Any], winners: Sequence[dict[str, Any]], evidenc
         "relevance": (votes_for + votes_against) / total,
         "accuracy": votes_for / max(1, votes_for + votes_against),
         "strength": (votes_for - votes_against) / total,
-        "q": max((arrow["q"] for _c, arrow in arrows if arrow["q"] is not None), default=None),
+        "q": max((arrow["q"] for arrow in arrows if arrow["q"] is not None), default=None),
         "ci": jeffreys(votes_for, votes_for + votes_against),
         "evidence": {
             "votes": votes_for + votes_against + unsure,
-            "judged_wiser_than": len({a["from"] for _c, a in arrows}),
+            "judged_wiser_than": len({arrow["from"] for arrow in arrows}),
         },
     }
-    return GraphPrinciple(told, *evidence.behind(value["number"], {(arrow["from"], c) for c, arrow in arrows}))
 
 
 def _counts(arrows: Iterable[dict[str, Any]]) -> tuple[int, int, int]:

@@ -61,11 +61,12 @@ class Cell(models.Model):
 
 class PrincipleEvidence(models.Model):
     """What stands behind one principle of an extraction. Served beside the hashed body, so that it can honour
-    withdrawal. `stance`: for, against, unsure, or source (where it comes from)."""
+    withdrawal. `stance`: of a comparison for, against, irrelevant, both or missing; of a vote for, against or unsure; or source
+    (where it comes from)."""
 
     extraction = models.ForeignKey(Extraction, on_delete=models.CASCADE, related_name="evidence")
     principle = models.PositiveIntegerField(help_text="The principle's number in the extraction")
-    stance = models.CharField(max_length=8)
+    stance = models.CharField(max_length=10)
     side = models.CharField(max_length=1, blank=True, help_text="Of a comparison: the text that it speaks for, a or b")
     comparison = models.ForeignKey(Comparison, null=True, blank=True, on_delete=models.CASCADE)
     value = models.ForeignKey(CanonicalValue, null=True, blank=True, on_delete=models.CASCADE)

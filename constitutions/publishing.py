@@ -1,6 +1,7 @@
 """Publish an extraction as a numbered version of a constitution. What is published never changes."""
 
 import json
+from collections.abc import Sequence
 from math import hypot
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
 from constitutions.extraction import body_of
+from constitutions.judges import OPENING
 from constitutions.models import (
     Constitution,
     ConstitutionVersion,
@@ -179,7 +181,7 @@ def notice_withdrawals(version: ConstitutionVersion) -> bool:
 def diff(old: ConstitutionVersion, new: ConstitutionVersion) -> dict[str, Any]:
     """Return what changed between two versions of one constitution: principles added, removed, reworded, re-weighted.
 
-    Principles are the same if they come from the same value or count the same feature; `strength` is re-weighted if it
+    Principles are the same if they come from the same value, count the same feature or were merged from a common wording; `strength` is re-weighted if it
     changed at all, and its change is given with an interval where both versions have one.
     """
     parent = new.parent.number if new.parent else None
@@ -189,12 +191,11 @@ def diff(old: ConstitutionVersion, new: ConstitutionVersion) -> dict[str, Any]:
 
 def changes(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     """Return what changes from one body to another, of versions or of extractions that may become one."""
-    before = {_identity(p): p for p in old["principles"]}
-    after = {_identity(p): p for p in new["principles"]}
-    both = [(before[key], after[key]) for key in after if key in before]
+    both = _the_same(old["principles"], new["principles"])
+    found = {a["id"] for a, _b in both}, {b["id"] for _a, b in both}
     return {
-        "added": [_short(p) for key, p in after.items() if key not in before],
-        "removed": [_short(p) for key, p in before.items() if key not in after],
+        "added": [_short(p) for p in new["principles"] if p["id"] not in found[1]],
+        "removed": [_short(p) for p in old["principles"] if p["id"] not in found[0]],
         "reworded": [{**_short(b), "was": a["text"]} for a, b in both if a["text"] != b["text"]],
         "reweighted": [
             {**_short(b), "was": a["strength"], **_change(a, b)} for a, b in both if a["strength"] != b["strength"]
@@ -215,8 +216,33 @@ def _change(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     return {"change": change, "change_ci": [low, high], "is_clear": low > 0 or high < 0}
 
 
+def _the_same(
+    old: Sequence[dict[str, Any]], new: Sequence[dict[str, Any]]
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """Return which principles are the same: of one value, feature or name; else those, both of a model and of one direction, of
+    which one was merged from wordings that the other was merged from too."""
+    by_name = {_identity(p): p for p in old}
+    both = [(by_name[_identity(p)], p) for p in new if _identity(p) in by_name]
+    left = [p for p in old if all(p is not a for a, _b in both)]
+    for p in new:
+        if any(p is b for _a, b in both):
+            continue
+        if near := next((a for a in left if _wordings(a) & _wordings(p)), None):
+            left.remove(near)
+            both.append((near, p))
+    return sorted(both, key=lambda pair: pair[1]["id"])
+
+
 def _identity(principle: dict[str, Any]) -> tuple[str, Any]:
     return ("value", principle["value"]) if "value" in principle else ("name", principle.get("name", principle["text"]))
+
+
+def _wordings(principle: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return the phrases that a principle was merged from, its own among them, each with its direction."""
+    if "merged" not in principle:
+        return set()
+    own = principle["name"].removeprefix("less ").removeprefix(f"{OPENING} ")
+    return {(principle["direction"], phrase) for phrase in (own, *principle["merged"])}
 
 
 def _short(principle: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ stakeholders agree to; the least approval of any group counts, not the mean.
 """
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -62,7 +63,7 @@ def forget(participant: Participant) -> None:
 
 def ratification(version: ConstitutionVersion) -> dict[str, Any]:
     """Return how each stakeholder group stands to each principle: approvals among those who approve or disapprove, with a 95 %
-    interval, and whether the principle is ratified.
+    interval, and whether the principle is ratified. A group's figures move on when five more of it have answered (`settled`).
 
     `ratified` is true only if every group's approval reaches the threshold, false if one that is told of does not, and None where
     a group is too small to be told of: under five people who decided. Role, groups and threshold are those that stand in the
@@ -76,8 +77,11 @@ def ratification(version: ConstitutionVersion) -> dict[str, Any]:
     answers = _answers(version, study)
     told = []
     for principle in body["principles"]:
-        own = answers.get(principle["id"], {})
-        cells = {name: _cell([own[p] for p in people if p in own]) for name, people in groups.items()}
+        said = answers.get(principle["id"], [])
+        cells = {
+            name: _cell(settled([(person, answer) for person, answer in said if person in people]))
+            for name, people in groups.items()
+        }
         _withhold(cells)
         shares = [cell["approval"] for cell in cells.values()]
         is_low = any(share is not None and share < standard["threshold"] for share in shares)
@@ -108,13 +112,28 @@ def _groups(study: Study, key: str) -> dict[str, set[int]]:
     return {name: {number for number, told in people.items() if told.get(key) == name} for name in names}
 
 
-def _answers(version: ConstitutionVersion, study: Study) -> dict[int, dict[int, str]]:
+def _answers(version: ConstitutionVersion, study: Study) -> dict[int, list[tuple[int, str]]]:
+    """Return by principle who answered what, in the order in which they did."""
     counted = Participant.objects.counted(study)
     rows = Approval.objects.filter(version=version, participant__in=counted).order_by("id")
-    found: dict[int, dict[int, str]] = {}
+    found: dict[int, list[tuple[int, str]]] = {}
     for principle, number, answer in rows.values_list("principle", "participant__number", "answer"):
-        found.setdefault(principle, {})[number] = answer
+        found.setdefault(principle, []).append((number, answer))
     return found
+
+
+def settled(said: Iterable[tuple[int, str]]) -> list[str]:
+    """Return people's answers as they stood when five of them had last said something new: figures that are read before and after
+    an answer do not tell that answer, since they differ by five people's or not at all."""
+    told: dict[int, str] = {}
+    waiting: dict[int, str] = {}
+    for person, answer in said:
+        if waiting.get(person, told.get(person)) != answer:
+            waiting[person] = answer
+        if len(waiting) >= SMALLEST_CELL:
+            told |= waiting
+            waiting = {}
+    return list(told.values())
 
 
 def _cell(answers: list[str]) -> dict[str, Any]:

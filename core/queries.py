@@ -1,7 +1,7 @@
 """What may stand behind the question mark of an address: what is listed, once, and in bounds. Anything else is told, never
 ignored: a filter with a slip of the pen would give everything, and look like an answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from django import forms
@@ -52,6 +52,14 @@ def whole_number(request: Any, name: str, most: int, least: int = 1) -> int | No
     if written.isascii() and written.isdecimal() and len(written) <= len(str(most)) and least <= int(written) <= most:
         return int(written)
     raise Problem(400, "bad-query", f"`{name}` can't be used", f"Send a whole number from {least} to {most}.")
+
+
+def one_of(request: Any, name: str, choices: Sequence[str]) -> str:
+    """Return a word of the query, or "" where it is not given. Raises Problem for what is none of the choices."""
+    written = request.query_params.get(name, "")
+    if written and written not in choices:
+        raise Problem(400, "bad-query", f"`{name}` can't be used", f"Choose one of: {', '.join(choices)}.")
+    return str(written)
 
 
 class _TrueOrFalse(forms.Field):

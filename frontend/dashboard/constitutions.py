@@ -11,7 +11,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views import View
 
-from constitutions.evidence import evidence_behind
+from constitutions.evidence import ORDERS, SPEAKING, STANCES, evidence_behind
 from constitutions.exports import FORMS
 from constitutions.extraction import body_of
 from constitutions.judges import MEASURED
@@ -298,35 +298,64 @@ class PrincipleView(View):
     def get(self, request: HttpRequest, slug: str, number: int, principle: int) -> HttpResponse:
         constitution = get_object_or_404(Constitution.objects.shown_to(caller_of(request)), slug=slug)
         version = _version(constitution, number)
-        body = version_body(version)
-        told = next((p for p in body["principles"] if p["id"] == principle), None)
-        if told is None:
-            raise Http404
-        stance = request.GET.get("stance", "")
-        stance = stance if stance in ("for", "against") else ""
-        page = max(1, number_in(request.GET.get("page", "")) or 1)
-        start = (page - 1) * PAIRS_A_PAGE
-        evidence = evidence_behind(version, principle, start=start, stance=stance, most=PAIRS_A_PAGE)
-        answers = answers_behind(version.extraction) if evidence["comparisons"]["results"] else {}
-        counts = evidence["comparisons"]
-        total = counts[stance] if stance else counts["for"] + counts["against"]
-        feature = told.get("name", "").removeprefix("less ") if told["source"] == MEASURED else ""
-        context = {
-            "constitution": constitution,
-            "version": version,
-            "body": body,
-            "principle": told,
-            "evidence": evidence,
-            "pairs": [{**pair, "preferred": answers.get(pair["number"])} for pair in counts["results"]],
-            "feature": feature,
-            "stance": stance,
-            "total": total,
-            "page": page,
-            "pages": max(1, -(-total // PAIRS_A_PAGE)),
-            "by_group": _by_group(body, told["text"]),
-            "places": places("") if request.user.is_authenticated else [],
-        }
+        told = _principle_context(version_body(version), version.extraction, principle, request)
+        context = {"constitution": constitution, "version": version, "title": version_body(version)["title"], **told}
+        context["places"] = places("") if request.user.is_authenticated else []
         return render(request, "dashboard/principle.html", context)
+
+
+class FoundPrincipleView(DeskPage):
+    """The same of a principle that was found, whether it is published or not, for those who run what it was found in."""
+
+    template = "principle.html"
+
+    def context(self) -> dict[str, Any]:
+        found = Extraction.objects.shown_to(caller_of(self.request)).select_related("study", "dataset")
+        made = get_object_or_404(found, id=self.kwargs["extraction"])
+        owner = made.study or (made.dataset.study if made.dataset else None) or made.dataset
+        told = _principle_context(body_of(made), made, self.kwargs["principle"], self.request)
+        return {"owner": owner, "title": owner.title if owner else "", **told}
+
+
+def _principle_context(body: dict[str, Any], made: Extraction, number: int, request: HttpRequest) -> dict[str, Any]:
+    """Return what a page about one principle shows; `?stance=`, `?order=` and `?page=` choose its comparisons."""
+    principle = next((p for p in body["principles"] if p["id"] == number), None)
+    if principle is None:
+        raise Http404
+    chosen, wanted = request.GET.get("stance", ""), request.GET.get("order", "")
+    stance, order = chosen if chosen in STANCES else "", wanted if wanted in ORDERS else ORDERS[0]
+    page = max(1, number_in(request.GET.get("page", "")) or 1)
+    start = (page - 1) * PAIRS_A_PAGE
+    evidence = evidence_behind(made, number, start=start, stance=stance, order=order, most=PAIRS_A_PAGE)
+    answers = answers_behind(made) if evidence["comparisons"]["results"] else {}
+    counts = evidence["comparisons"]
+    total = counts[stance] if stance else sum(counts[name] for name in SPEAKING)
+    names = (
+        _("%(n)s for"),
+        _("%(n)s against"),
+        _("%(n)s it says nothing about"),
+        _("%(n)s both alike"),
+        _("%(n)s no answer"),
+    )
+    return {
+        "body": body,
+        "principle": principle,
+        "evidence": evidence,
+        "pairs": [{**pair, "preferred": answers.get(pair["number"])} for pair in counts["results"]],
+        "feature": principle.get("name", "").removeprefix("less ") if principle["source"] == MEASURED else "",
+        "stance": stance,
+        "stances": [
+            (key, name % {"n": f"{counts[key]:,}"})
+            for key, name in zip(STANCES, names, strict=True)
+            if counts[key] or key in SPEAKING
+        ],
+        "order": order,
+        "orders": list(zip(ORDERS, (_("as they came"), _("shortest first"), _("longest first")), strict=True)),
+        "total": total,
+        "page": page,
+        "pages": max(1, -(-total // PAIRS_A_PAGE)),
+        "by_group": _by_group(body, principle["text"]),
+    }
 
 
 def _by_group(body: dict[str, Any], text: str) -> dict[str, Any] | None:

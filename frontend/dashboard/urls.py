@@ -43,6 +43,11 @@ urlpatterns = [
         constitutions.ConstitutionView.as_view(),
         name="constitution-number",
     ),
+    path(
+        "found/<uuid:extraction>/principles/<int:principle>/",
+        constitutions.FoundPrincipleView.as_view(),
+        name="found-principle",
+    ),
     path("datasets/", tools.DatasetsView.as_view(), name="datasets"),
     path("datasets/<slug:slug>/", constitutions.DatasetView.as_view(), name="dataset"),
     path("datasets/<slug:slug>/constitution/<int:number>/", constitutions.DatasetView.as_view(), name="dataset-number"),

@@ -74,6 +74,11 @@ def test_annotated_pairs_pass_our_own_reader(version: ConstitutionVersion, tmp_p
     assert len(read_comparisons(path, "annotated-pairs").comparisons) == 160
 
 
+def test_the_data_sheet_names_the_test(version: ConstitutionVersion) -> None:
+    test = version_body(version)["test"]
+    assert f"- Test of each principle against chance: {test['name']}" in export(version, "data-sheet")
+
+
 def rows_of(version: ConstitutionVersion, form: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in export(version, form).splitlines()]
 

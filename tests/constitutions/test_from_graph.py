@@ -6,10 +6,12 @@ from django.core.exceptions import ValidationError
 
 from constitutions.evidence import evidence_behind
 from constitutions.extraction import body_of, extract
+from constitutions.from_graph import bridges
 from constitutions.models import PrincipleEvidence
 from constitutions.publishing import notice_withdrawals, publish, version_body
 from elicitation import withdrawal
 from elicitation.models import Participant, Study, ValuesCard
+from elicitation.participation import set_quotes_shown
 from graphs import building
 from graphs.models import GraphSnapshot
 from tests.constitutions.conftest import Preferring
@@ -124,13 +126,86 @@ def test_graph_and_comparisons_meet_with_each_ones_source(
     assert len(body["labels"]) == 3
 
 
+# bridges
+
+
+@pytest.fixture
+def of_two_ages(study: Study) -> GraphSnapshot:
+    """A published graph by age: both ages find 2 wiser than 1 and 3 wiser than 2; of 4 they are of two minds."""
+    first, second, third, fourth = (
+        value_in(study, title=title, policies=[f"THINGS about {title}"]) for title in ("one", "two", "three", "four")
+    )
+    for age in ("young", "old"):
+        crowd_of(9, first, second, demographics={"age": age})
+        crowd_of(9, second, third, demographics={"age": age})
+        crowd_of(9, first, fourth, "upgrade" if age == "young" else "no_upgrade", demographics={"age": age})
+    snapshot = building.build_graph(study, balance="age")
+    building.publish(snapshot)
+    return snapshot
+
+
+def test_a_value_that_every_group_finds_wiser_is_a_bridge(study: Study, of_two_ages: GraphSnapshot) -> None:
+    body = body_of(extract(study=study))
+    bridged = {p["title"]: p["bridges"] for p in body["principles"] if "bridges" in p}
+    assert list(bridged) == ["three", "two"]
+    [bridge] = bridged["two"]
+    assert bridge["from"] == 1 and bridge["q"] <= 0.05
+    assert {name: side["wiser"] for name, side in bridge["groups"].items()} == {"young": 9, "old": 9}
+    assert any(label.startswith("A bridge: more than half of each group by age") for label in body["labels"])
+
+
+def test_bridges_are_surest_first_and_need_every_group() -> None:
+    def arrow(target: int, **wiser: int | None) -> dict[str, Any]:
+        groups = {name: None if n is None else {"wiser": n, "decided": 12} for name, n in wiser.items()}
+        return {"from": 1, "to": target, "groups": groups}
+
+    arrows = [arrow(2, young=12, old=11), arrow(3, young=12, old=12), arrow(4, young=12, old=6)]
+    arrows += [arrow(5, young=12, old=None), {"from": 1, "to": 6}]
+    assert [found["to"] for found in bridges(arrows)] == [3, 2]
+    assert bridges([]) == []
+
+
+def test_a_bridge_that_wins_nowhere_is_a_principle_of_its_own(study: Study, of_two_ages: GraphSnapshot) -> None:
+    body = building.body_of(of_two_ages)
+    winners = {w["value"] for w in body["winners"]}
+    principles = body_of(extract(study=study))["principles"]
+    [bridge] = [p for p in principles if p["source"] == "moral graph: bridge between groups"]
+    assert bridge["value"] == 2 not in winners, "the premise: it wins nowhere"
+    assert (bridge["for"], bridge["against"]) == (18, 0)
+    assert bridge["text"] == "When someone loses a freedom, attend to: THINGS about two."
+
+
+def test_what_both_sources_say_is_marked_on_both(study: Study, preferring: Preferring) -> None:
+    dataset = preferring("lists")
+    measured = body_of(extract(dataset=dataset))["principles"][0]["text"]
+    policy = measured.removeprefix("Prefer the answer that ").rstrip(".").upper()
+    crowd_of(9, value_in(study, title="Plain"), value_in(study, title="Listing", policies=[policy]))
+    building.publish(building.build_graph(study))
+    winner, same, *rest = body_of(extract(study=study, dataset=dataset))["principles"]
+    assert (winner["same_as"], same["same_as"], same["text"]) == ([2], [1], measured)
+    assert all("same_as" not in p for p in rest)
+
+
 # evidence
+
+
+def test_people_are_quoted_on_their_votes_only_where_they_let_it(study: Study) -> None:
+    winner, loser = value_in(study, title="Letting go"), value_in(study, title="Keeping safe")
+    voters = crowd_of(9, loser, winner)
+    for person, said in ((voters[0], "She can still choose."), (voters[1], "Said in private.")):
+        cast(person, loser, winner, comment=said)
+    set_quotes_shown(voters[0], True)
+    building.publish(building.build_graph(study))
+    extraction = extract(study=study)
+    assert evidence_behind(extraction, 1)["comments"] == [{"stance": "for", "text": "She can still choose."}]
+    withdrawal.withdraw(voters[0])
+    assert evidence_behind(extraction, 1)["comments"] == []
 
 
 @pytest.fixture
 def told(study: Study, winners: GraphSnapshot) -> Callable[[], dict[str, Any]]:
     version = publish(extract(study=study), slug="moot")
-    return lambda: evidence_behind(version, 1)
+    return lambda: evidence_behind(version.extraction, 1)
 
 
 def test_evidence_names_value_quotes_and_votes_and_no_person(told: Callable[[], dict[str, Any]], study: Study) -> None:
@@ -167,7 +242,7 @@ def test_who_does_not_let_quotes_be_shown_is_not_quoted(study: Study) -> None:
     winner, loser = study.values.get(title="Letting go"), value_in(study, title="Keeping safe")
     crowd_of(9, loser, winner)
     building.publish(building.build_graph(study))
-    assert evidence_behind(publish(extract(study=study), slug="moot"), 1)["cards"]["quotes"] == []
+    assert evidence_behind(extract(study=study), 1)["cards"]["quotes"] == []
 
 
 def test_a_version_says_that_votes_behind_it_were_withdrawn_since(study: Study, winners: GraphSnapshot) -> None:
@@ -190,7 +265,7 @@ def test_an_answer_the_other_way_round_and_a_change_of_mind_are_no_withdrawal(st
     cast(first, loser, winner, "no_upgrade")
     version = publish(extract(study=study), slug="moot")
     assert not notice_withdrawals(version)
-    [cell] = evidence_behind(version, 1)["votes"]
+    [cell] = evidence_behind(version.extraction, 1)["votes"]
     assert (cell["wiser_than"], cell["for"], cell["against"]) == ("Keeping safe", 12, 1)
 
 

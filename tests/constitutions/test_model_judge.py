@@ -12,6 +12,7 @@ from django.core.exceptions import ValidationError
 
 from constitutions.algorithms.ballots import MISSING, UNASKED, majority
 from constitutions.estimating import estimate
+from constitutions.evidence import STANCES, evidence_behind
 from constitutions.extraction import body_of, extract
 from constitutions.model_judge import ModelJudge
 from constitutions.models import Cell, Extraction
@@ -23,6 +24,8 @@ from tests.constitutions.planted_judge import (
     FENCED,
     TRUE,
     PlantedJudge,
+    marks,
+    number_in,
     phrase,
     planted,
     planted_model,
@@ -41,6 +44,25 @@ def dataset(tmp_path: Path) -> Dataset:
 @pytest.fixture
 def small(tmp_path: Path) -> Dataset:
     return planted(tmp_path, planted_rows(60, seed=2, noise=0.0), "small")
+
+
+def test_every_vote_of_a_kept_principle_is_kept_as_evidence(dataset: Dataset) -> None:
+    judge = PlantedJudge(error=0.0)
+    extraction = extract(dataset=dataset, judge="llm", llm=planted_model(judge), reader=False)
+    body = body_of(extraction)
+    assert body["principles"]
+    for principle in body["principles"]:
+        told = evidence_behind(extraction, principle["id"])["comparisons"]
+        assert sum(told[name] for name in STANCES) == 300
+        assert told["for"] + told["against"] == principle["evidence"]["comparisons"]
+        silent = evidence_behind(extraction, principle["id"], stance="irrelevant", order="longest")["comparisons"][
+            "results"
+        ]
+        assert len(silent) == min(50, told["irrelevant"]) > 0
+        number = int(number_in(principle["text"]) or 0)
+        assert all((number in marks(row["text_a"])) == (number in marks(row["text_b"])) for row in silent)
+        lengths = [len(row["text_a"]) + len(row["text_b"]) for row in silent]
+        assert lengths == sorted(lengths, reverse=True)
 
 
 def pair_texts(model: FakeLLM) -> int:

@@ -109,6 +109,18 @@ def test_a_change_of_strength_has_an_interval_and_is_clear_only_off_0() -> None:
     assert (unknown["change_ci"], unknown["is_clear"]) == (None, None)
 
 
+def test_another_wording_of_the_same_merged_principle_is_reworded() -> None:
+    def body(phrase: str, *merged: str, direction: str = "encouraged") -> dict[str, Any]:
+        names = {"name": f"Prefer the answer that {phrase}", "text": phrase, "merged": list(merged)}
+        return {"principles": [{"id": 1, "source": "model: m", "strength": 0.1, "direction": direction, **names}]}
+
+    was, now = body("names its limits", "states limits"), body("states limits", "names its limits", "tells limits")
+    assert [row["was"] for row in changes(was, now)["reworded"]] == ["names its limits"]
+    assert not changes(was, now)["added"] and not changes(was, now)["removed"]
+    told = changes(was, body("states limits", direction="discouraged"))
+    assert (len(told["added"]), len(told["removed"])) == (1, 1)
+
+
 def test_a_version_does_not_differ_from_itself(version: ConstitutionVersion) -> None:
     changes = diff(version, version)
     assert not any(changes[name] for name in ("added", "removed", "reworded", "reweighted"))
@@ -182,5 +194,5 @@ def test_of_a_group_no_comparison_is_told_that_fewer_than_five_of_it_judged(stud
     version = publish(extract(dataset=dataset, group="place=coast"), slug="coast")
     assert version_body(version)["comparisons"]["decided"] == 40
     assert len(json.loads(export(version, "annotated-pairs"))["comparisons"]) == 20
-    told = evidence_behind(version, 1)["comparisons"]
+    told = evidence_behind(version.extraction, 1)["comparisons"]
     assert told["for"] + told["against"] == len(told["results"]) == 20

@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from constitutions.extraction import extract
 from constitutions.models import Approval, ConstitutionVersion
 from constitutions.publishing import publish, version_body
-from constitutions.ratification import approve, ratification
+from constitutions.ratification import approve, ratification, settled
 from elicitation import personal_data, withdrawal
 from elicitation.comparisons import add_comparison, annotate, dataset_of
 from elicitation.models import Participant, Study
@@ -82,12 +82,30 @@ def test_a_group_of_fewer_than_five_is_withheld_and_leaves_it_open(version: Cons
     }  # fmt: skip
 
 
+def test_figures_before_and_after_one_answer_do_not_tell_it(version: ConstitutionVersion, say: Say) -> None:
+    say("parent", 5, 0)
+    seen = []
+    for yes in (True, True, False, True, True, False, True, False, True, True, False):
+        say("pupil", int(yes), int(not yes))
+        seen.append(ratification(version)["principles"][0]["groups"]["pupil"]["approve"])
+    assert seen == [None] * 4 + [4] * 5 + [7] * 2
+
+
+def test_a_change_of_mind_counts_with_four_others() -> None:
+    five = [(person, "approve") for person in range(5)]
+    assert settled([*five, (0, "disapprove"), (1, "disapprove")]) == ["approve"] * 5
+    assert settled([*five, *((person, "approve") for person in range(5)), (0, "pass")]) == ["approve"] * 5
+    changed = [*five, (0, "disapprove"), *((person, "approve") for person in range(5, 9))]
+    assert sorted(settled(changed)) == ["approve"] * 8 + ["disapprove"]
+
+
 def test_the_newest_answer_counts_and_passing_is_no_vote(version: ConstitutionVersion, say: Say) -> None:
     people = say("pupil", 6, 0)
     approve(version, people[0], 1, answer="disapprove")
     approve(version, people[1], 1, answer="pass")
+    say("pupil", 2, 0)
     cell = ratification(version)["principles"][0]["groups"]["pupil"]
-    assert (cell["approve"], cell["disapprove"], cell["passed"]) == (4, 1, 1)
+    assert (cell["approve"], cell["disapprove"], cell["passed"]) == (6, 1, 1)
     assert Approval.objects.filter(participant=people[0]).count() == 2
 
 

@@ -155,7 +155,7 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
 # Pages, by the beginning of their address: those of one study's team, those for accounts, and those for everyone. What
 # everyone may open shows only what is published or one's own.
 TEAM_PAGES = ("studies/<slug:slug>/",)
-ACCOUNT_PAGES = ("studies/", "datasets/", "reports/", "jobs/", "account/")
+ACCOUNT_PAGES = ("studies/", "datasets/", "found/", "reports/", "jobs/", "account/")
 OPEN_PAGES = ("back/", "check/", "developers/", "s/<slug:slug>/", "g/<slug:slug>/", "c/<slug:slug>/", "accounts/")
 
 

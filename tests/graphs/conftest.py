@@ -78,12 +78,14 @@ def cast(
     *,
     context: Context | None = None,
     at: datetime | None = None,
+    comment: str = "",
 ) -> WisdomVote:
     context = context or person.study.contexts.get(number=1)
     pair = {"participant": person, "from_value": first, "to_value": second, "context": context}
     return WisdomVote.objects.create(
         study=person.study,
         answer=answer,
+        comment=comment,
         voted_at=at or timezone.now(),
         supersedes=WisdomVote.objects.current().filter(**pair).first(),
         **pair,
