@@ -7,6 +7,7 @@ from django.db.models import QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
+from django.urls import reverse
 from django_filters import CharFilter
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
@@ -168,6 +169,8 @@ class PullView(APIView):
         if response.status_code == 200:
             name = f"{version.constitution.slug}-v{version.number}{written.suffix}"
             response["Content-Disposition"] = f'inline; filename="{name}"'
+        sheet = reverse("constitution-version", args=[slug, version.number])
+        response["Link"] = f'<{sheet}?export=data-sheet>; rel="describedby"'
         response["X-Licence"] = version_body(version)["licence"]
         if form == "json" and (signed := signature_of(version)):
             response["X-Signature-Ed25519"] = signed.signature

@@ -19,6 +19,7 @@ from constitutions.models import Constitution, ConstitutionVersion, Extraction
 from constitutions.pairs import answers_behind
 from constitutions.publishing import changes, diff, notice_withdrawals, publish, version_body
 from constitutions.ratification import ratification
+from constitutions.signing import signature_of
 from core.access import caller_of
 from core.models import Job
 from core.problems import Conflict
@@ -277,6 +278,7 @@ def constitution_context(version: ConstitutionVersion, request: HttpRequest) -> 
         "withdrawn": notice_withdrawals(version),
         "ratification": ratification(version) if version.constitution.study_id else None,
         "forms": sorted(FORMS),
+        "signature": signature_of(version),
         "site": f"{request.scheme}://{request.get_host()}",
     }
 

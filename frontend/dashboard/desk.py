@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from typing import Any, ClassVar
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.mixins import LoginRequiredMixin
@@ -90,6 +91,14 @@ def newest_work(owner: Study | Dataset, kind: str) -> Job | None:
 def number_in(text: str) -> int:
     """Return the number that a form or an address gives, or 0, which no row has."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+
+
+def uuid_in(text: str) -> UUID:
+    """Return the id that a form names. Raises Http404 for what is none."""
+    try:
+        return UUID(text)
+    except ValueError:
+        raise Http404 from None
 
 
 @method_decorator(never_cache, name="dispatch")

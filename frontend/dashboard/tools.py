@@ -8,7 +8,7 @@ from uuid import UUID
 from django.core.exceptions import ValidationError
 from django.core.paginator import Paginator
 from django.db.models import Count, QuerySet
-from django.http import Http404, HttpRequest
+from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
@@ -24,7 +24,7 @@ from elicitation.comparison_formats import EXPORTS, FORMATS
 from elicitation.comparisons import import_upload, preview_upload
 from elicitation.models import Annotation, Annotator, Dataset, Study
 from elicitation.tables import BadFile
-from frontend.dashboard.desk import DeskPage, told
+from frontend.dashboard.desk import DeskPage, told, uuid_in
 from graphs.models import GraphSnapshot
 from reports.models import Report
 from reports.registry import kinds
@@ -152,14 +152,6 @@ class ReportView(DeskPage):
         }
 
 
-def _uuid(text: str) -> UUID:
-    """Return the id that a form names. Raises Http404 for what is none."""
-    try:
-        return UUID(text)
-    except ValueError:
-        raise Http404 from None
-
-
 class JobsView(DeskPage):
     """Background work of one's studies and datasets: its state, its progress, its errors."""
 
@@ -167,7 +159,7 @@ class JobsView(DeskPage):
     here = "jobs"
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
-        job = get_object_or_404(self._changeable(), id=_uuid(request.POST.get("job", "")))
+        job = get_object_or_404(self._changeable(), id=uuid_in(request.POST.get("job", "")))
         acts = {"cancel": (jobs.cancel, _("Stopped.")), "resume": (jobs.resume, _("It goes on."))}
         if request.POST.get("act") not in acts:
             raise ValidationError(_("Nothing was changed."))
@@ -201,7 +193,7 @@ class DevelopersView(DeskPage):
 
     def context(self) -> dict[str, Any]:
         listed = Constitution.objects.shown_to(Caller()).filter(versions__isnull=False).distinct()
-        constitutions = list(listed.order_by("-created_at").prefetch_related("versions")[:MOST_LISTED])
+        constitutions = list(listed.order_by("-created_at").prefetch_related("versions__signature__key")[:MOST_LISTED])
         published = GraphSnapshot.objects.published().filter(study__in=Study.objects.listed()).select_related("study")
         newest: dict[UUID, GraphSnapshot] = {}
         for snapshot in published.order_by("-number"):
@@ -231,7 +223,7 @@ class AccountView(DeskPage):
 
     def act(self, request: HttpRequest) -> HttpResponseBase:
         if request.POST.get("act") == "revoke":
-            key = get_object_or_404(ApiKey.objects.filter(owner=self.user), id=_uuid(request.POST.get("key", "")))
+            key = get_object_or_404(ApiKey.objects.filter(owner=self.user), id=uuid_in(request.POST.get("key", "")))
             api_keys.revoke(key)
             return self.done(_("The key is revoked. It no longer works."), "dashboard:account")
         limit = request.POST.get("limited_to", "")

@@ -12,6 +12,7 @@ from frontend.dashboard import (
     studies,
     tools,
     values,
+    webhooks,
 )
 
 app_name = "dashboard"
@@ -55,5 +56,6 @@ urlpatterns = [
     path("reports/<uuid:report>/", tools.ReportView.as_view(), name="report"),
     path("jobs/", tools.JobsView.as_view(), name="jobs"),
     path("developers/", tools.DevelopersView.as_view(), name="developers"),
+    path("account/webhooks/", webhooks.WebhooksView.as_view(), name="webhooks"),
     path("account/", tools.AccountView.as_view(), name="account"),
 ]

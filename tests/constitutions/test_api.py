@@ -81,6 +81,7 @@ def test_every_form_says_its_name_and_licence_and_its_etag_is_the_hash_of_its_by
     assert answer.content == client.get(address).content
     assert "lists-v1." in answer["Content-Disposition"]
     assert (answer["X-Licence"], "Accept" in answer["Vary"]) == ("CC-BY-4.0", True)
+    assert answer["Link"] == f'<{ADDRESS}lists/versions/1/?export=data-sheet>; rel="describedby"'
     head = client.head(address)
     assert (head.status_code, head.content, head["ETag"]) == (200, b"", answer["ETag"])
     if "Last-Modified" in answer:
