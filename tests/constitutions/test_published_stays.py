@@ -25,7 +25,7 @@ def version(dataset: Dataset) -> ConstitutionVersion:
 
 
 def columns(model: type[models.Model]) -> list[str]:
-    return [field.column for field in model._meta.concrete_fields]
+    return [str(field.column) for field in model._meta.concrete_fields]
 
 
 @pytest.mark.parametrize(

@@ -278,6 +278,16 @@ def test_a_closed_study_takes_no_answer(study: Study, participant: Participant, 
 # commands
 
 
+def test_the_command_says_what_is_in_a_file_and_stores_nothing(tmp_path: Path, capsys: Any) -> None:
+    file = str(written(tmp_path, pair(1, ana="a", bo="b"), pair(2, ana="tie")))
+    call_command("import_comparisons", file, "--dataset", "pairs", "--preview")
+    told = capsys.readouterr().out
+    assert "2 comparisons for a new dataset pairs: 2 new, 0 there" in told and "Nothing was stored." in told
+    assert "1 a, 1 b, 1 tie" in told and not Dataset.objects.exists()
+    with pytest.raises(CommandError, match="can't be imported"):
+        call_command("import_comparisons", str(written(tmp_path, pair(1, ana="c"))), "--dataset", "pairs", "--preview")
+
+
 def test_the_commands_import_and_export(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("import_comparisons", str(written(tmp_path, pair(1, ana="a"))), "--dataset", "pairs")
     out = tmp_path / "out.jsonl"
