@@ -122,30 +122,34 @@ class LLM:
         """
         waiting = deque(enumerate(requests))
         results: list[A | LLMError | None] = [None] * len(waiting)
+        ready: deque[tuple[int, Exchange[A], Asked]] = deque()
         flying: dict[int, tuple[Exchange[A], Future[Reply]]] = {}
         landed: SimpleQueue[int] = SimpleQueue()
+        at_once = self.settings.max_concurrency
         stopped: LLMError | None = None
         out_of_reach = 0
 
-        def tell(number: int, answer: A | LLMError, call: Any) -> None:
+        def note(answer: A | LLMError) -> None:
+            """See whether an answer says that nothing more is to be asked."""
             nonlocal stopped, out_of_reach
-            if isinstance(answer, LLMError):
-                out_of_reach = out_of_reach + 1 if isinstance(answer, LLMUnavailable) else 0
-                is_the_end = isinstance(answer, LLMBudgetReached) or (
-                    isinstance(answer, LLMUnavailable) and answer.concerns_all
-                )
-                if is_the_end or out_of_reach >= OUT_OF_REACH:
-                    stopped = stopped or answer
-            else:
+            if not isinstance(answer, LLMError):
                 out_of_reach = 0
+                return
+            out_of_reach = out_of_reach + 1 if isinstance(answer, LLMUnavailable) else 0
+            is_the_end = isinstance(answer, LLMBudgetReached) or (
+                isinstance(answer, LLMUnavailable) and answer.concerns_all
+            )
+            if is_the_end or out_of_reach >= OUT_OF_REACH:
+                stopped = stopped or answer
+
+        def tell(number: int, answer: A | LLMError, call: Any) -> None:
             results[number] = answer
             if on_answer is not None:
                 on_answer(number, answer, call)
 
         def go_on(steps: Iterable[tuple[int, Exchange[A], Reply | None]]) -> None:
-            """Take several exchanges a step on: what they record is kept at once, and then what they ask is sent."""
+            """Take several exchanges a step on: what they record is kept at once, and what they ask is ready to be sent."""
             ended: list[tuple[int, A | LLMError, Any]] = []
-            asking: list[tuple[int, Exchange[A], Asked]] = []
             with self.ledger.batch():
                 for number, exchange, reply in steps:
                     try:
@@ -155,38 +159,53 @@ class LLM:
                     except LLMError as error:
                         ended.append((number, error, error.call))
                     else:
-                        asking.append((number, exchange, asked))
+                        ready.append((number, exchange, asked))
+                for _number, answer, _call in ended:
+                    note(answer)
+                if self.budget is None:  # else what these calls cost has to be known first
+                    send()
             for number, answer, call in ended:
                 tell(number, answer, call)
-            for number, exchange, asked in asking:
+
+        def send() -> None:
+            while ready and stopped is None and len(flying) < at_once:
+                number, exchange, asked = ready.popleft()
                 try:
                     self._check_before_call()
                 except LLMError as error:
+                    note(error)
                     tell(number, error, None)
                     continue
                 future = self._send(asked)
                 flying[number] = exchange, future
                 future.add_done_callback(lambda _, number=number: landed.put(number))  # type: ignore[misc]
 
+        def prepare() -> None:
+            """Have as many requests ready as may be asked at a time, so that none is written out while the model waits."""
+            while waiting and stopped is None and 2 * len(ready) < at_once:
+                fresh = [waiting.popleft() for _ in range(min(at_once, len(waiting)))]
+                asked = [self._asked_by(request) for _number, request in fresh]
+                found = self.ledger.find_many([one.sha256 for one in asked])
+                go_on(
+                    (number, self._exchange(one, request.returns, found.get(one.sha256)), None)
+                    for (number, request), one in zip(fresh, asked, strict=True)
+                )
+                send()
+
         try:
-            while waiting or flying:
-                while waiting and stopped is None and len(flying) < self.settings.max_concurrency:
-                    free = self.settings.max_concurrency - len(flying)
-                    fresh = [waiting.popleft() for _ in range(min(free, len(waiting)))]
-                    asked = [self._asked_by(request) for _number, request in fresh]
-                    found = self.ledger.find_many([one.sha256 for one in asked])
-                    go_on(
-                        (number, self._exchange(one, request.returns, found.get(one.sha256)), None)
-                        for (number, request), one in zip(fresh, asked, strict=True)
-                    )
+            while waiting or ready or flying:
+                send()
+                prepare()
                 if flying:
                     numbers = [landed.get()]
                     while not landed.empty():
                         numbers.append(landed.get())
                     go_on((n, exchange, future.result()) for n in numbers for exchange, future in (flying.pop(n),))
                 elif stopped is not None:
-                    for number, _ in waiting:
+                    left = [*(number for number, _exchange, _asked in ready), *(number for number, _ in waiting)]
+                    for number in sorted(left):
                         tell(number, stopped, None)
+                    ready.clear()
                     waiting.clear()
         finally:
             for _, future in flying.values():
