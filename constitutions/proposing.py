@@ -17,12 +17,15 @@ PROMPT = "propose_principles"
 MOST_PROPOSED_FROM = 100  # comparisons that are read for proposals
 MOST_WORDS = 16  # the prompt asks for 12
 _OPENINGS = re.compile(
-    r"^(?:prefer|choose|select|pick)\w* (?:the|an?) (?:answer|response|text|one)s? (?:that|which|who)\s+", re.I
+    r"^(?:(?:prefer|choose|select|pick)\w* (?:the|an?) (?:answer|response|text|one)s? )?(?:that|which|who)\s+", re.I
 )
-# What a rule must not say: which side it is, or what whoever judges should do.
+_AVOID = re.compile(r"^avoid (?=\w+ing\b)", re.I)
+# What a rule must not say: which side it is ("the right answer" is none: sides are called first and second), or what whoever judges
+# should do; and a sentence that cannot follow "the answer that".
 _UNUSABLE = re.compile(
-    r"\b(?:the )?(?:first|second|left|right) (?:answer|text|response|one)\b|\b(?:text|answer|response|option) [ab12]\b"
-    r"|\bvote (?:for|against)\b|^(?:always )?(?:choose|pick|select|vote)\b|\bthis (?:one|answer|text|response)\b"
+    r"\b(?:first|second|left) (?:answer|text|response|one)\b"
+    r"|\b(?:text|answer|response|option) (?:(?-i:[AB])\b|[12]\b|[ab]$)"
+    r"|\bvote (?:for|against)\b|^(?:always )?(?:prefer|choose|pick|select|vote|avoid)\b|\bthis (?:one|answer|text|response)\b"
     r"|\bignore (?:all |any |the |previous |other )*(?:rules|instructions|principles)\b|\bthe judges?\b",
     re.IGNORECASE,
 )
@@ -72,11 +75,7 @@ def propose(
     `known` are principles that need not be proposed again. Raises LLMBudgetReached, and LLMUnavailable where nobody can be
     reached.
     """
-    batches = [
-        half[start : start + MOST_PAIRS]
-        for half in ([row for row in shown if row.half == which] for which in (0, 1))
-        for start in range(0, len(half), MOST_PAIRS)
-    ]
+    batches = [batch for which in (0, 1) for batch in _evenly([row for row in shown if row.half == which])]
     answers = ask_all([_request(batch, known, purpose) for batch in batches], llm, progress)
     said = [
         (usable(phrase, batch), batch[0].half)
@@ -87,6 +86,12 @@ def propose(
     proposals = [Proposal(phrase, half) for phrase, half in said if phrase]
     missing = sum(isinstance(answer, LLMError) for answer in answers)
     return Proposed(proposals, len(batches), missing, len(said) - len(proposals))
+
+
+def _evenly(half: Sequence[Shown]) -> list[Sequence[Shown]]:
+    """Return calls of nearly equal size, at most `MOST_PAIRS` each: what a comparison alone suggests fits little else."""
+    calls = -(-len(half) // MOST_PAIRS)
+    return [half[len(half) * call // calls : len(half) * (call + 1) // calls] for call in range(calls)]
 
 
 def _request(batch: Sequence[Shown], known: Sequence[str], purpose: str) -> Request[Principles]:
@@ -105,8 +110,8 @@ def _other(row: Shown) -> str:
 
 def usable(said: str, batch: Sequence[Shown] = ()) -> str:
     """Return a proposal as the phrase that completes "Prefer the answer that …", or nothing if it is none: too long, copied
-    from a text, or about the sides or the judge."""
-    phrase = _OPENINGS.sub("", " ".join(said.split())).rstrip(".!… ")
+    from a text, about the sides or the judge, or no end of that sentence."""
+    phrase = _AVOID.sub("avoids ", _OPENINGS.sub("", " ".join(said.split()).lstrip("… "))).rstrip(".!… ")
     if not phrase or len(phrase.split()) > MOST_WORDS or _UNUSABLE.search(phrase):
         return ""
     is_copied = len(phrase.split()) > 5 and any(
