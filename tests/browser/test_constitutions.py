@@ -9,16 +9,20 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
+from constitutions.extraction import extract
+from constitutions.models import Approval
+from constitutions.publishing import publish
+from constitutions.ratification import approve
 from core import ledger
 from elicitation.candidates import add_candidates
-from elicitation.comparisons import import_comparisons
-from elicitation.models import Annotation
+from elicitation.comparisons import add_comparison, annotate, dataset_of, import_comparisons
+from elicitation.models import Annotation, Dataset, Participant
 from tests.browser import walk
 from tests.browser.conftest import PHONE
 from tests.browser.test_dashboard import DESK, OPENS, ada, sign_in, work_off
 from tests.constitutions.planted_judge import PlantedJudge, planted_rows, write_rows
 from tests.llm_client.server import FakeModelServer
-from tests.people import make_study
+from tests.people import join, make_study
 
 __all__ = ["ada"]
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -60,6 +64,13 @@ def test_a_constitution_is_sought_read_and_published(
     page.goto("/datasets/moot/")
     expect(page.get_by_role("heading", name="For everyone and for each")).to_be_visible()
     look(page, f"constitution-found-{width}")
+    page.get_by_role("link", name="evidence 1").click()
+    expect(page.get_by_text("only those who run it see this")).to_be_visible()
+    page.get_by_role("link", name="it says nothing about").click()
+    expect(page.get_by_text("Speaks for neither text").first).to_be_visible()
+    page.get_by_role("link", name="longest first").click()
+    look(page, f"constitution-draft-principle-{width}")
+    page.goto("/datasets/moot/")
     page.get_by_text("Publish as version 1").click()
     page.get_by_label("What is new, in a line").fill("The first one")
     page.get_by_role("button", name="Publish it").click()
@@ -75,6 +86,70 @@ def test_a_constitution_is_sought_read_and_published(
     page.goto("/c/moot/1/1/")
     expect(page.get_by_role("heading", name="The comparisons it speaks about")).to_be_visible()
     look(page, f"constitution-principle-{width}")
+
+
+@pytest.mark.parametrize("width", ["desk", "phone"])
+def test_developers_check_a_signature_and_are_told_of_versions(
+    ada: Any, open_browser: OPENS, look: walk.Look, tmp_path: Path, width: str
+) -> None:
+    write_rows(tmp_path / "moot.jsonl", planted_rows(120, seed=3))
+    import_comparisons(tmp_path / "moot.jsonl", "moot", title="What people chose", owner=ada)
+    rows = [
+        {**row, "text_a": f"- {row['text_a']}\n- more", "annotations": {"human": {"people": "a"}}}
+        for row in planted_rows(80, seed=4)
+    ]
+    write_rows(tmp_path / "lists.jsonl", rows)
+    import_comparisons(tmp_path / "lists.jsonl", "lists", title="Lists", owner=ada)
+    publish(extract(dataset=Dataset.objects.get(slug="lists")), slug="lists", title="Lists")
+    page = open_browser(**(DESK if width == "desk" else PHONE)).new_page()
+    sign_in(page)
+    page.goto("/developers/")
+    look(page, f"developers-{width}")
+    page.get_by_role("link", name="Webhooks").click()
+    page.get_by_label("Address").fill("https://ci.example.org/hook")
+    page.get_by_label("New versions of").select_option("dataset:lists")
+    page.get_by_role("button", name="Add it").click()
+    expect(page.get_by_text("It is shown this once.")).to_be_visible()
+    page.get_by_role("button", name="Send a test").click()
+    expect(page.get_by_text("Waiting")).to_be_visible()
+    look(page, f"webhooks-{width}")
+    page.goto("/c/lists/")
+    page.get_by_text("Check the signature").click()
+    look(page, f"constitution-signature-{width}")
+
+
+def test_people_say_whether_they_agree_to_the_principles(ada: Any, open_browser: OPENS, look: walk.Look) -> None:
+    study = make_study("tutor", "How should a tutor help?")
+    study.memberships.create(user=ada, role="owner")
+    study.settings = {
+        "has_interview": False, "stories_each": 0, "comparisons_each": 1, "social_role": "a tutor of teenagers",
+        "stakeholders": "who", "demographics": [{"key": "who", "label": "Who are you?", "choices": ["pupil", "parent"]}],
+    }  # fmt: skip
+    study.save()
+    dataset = dataset_of(study)
+    people = [join(study) for _ in range(12)]
+    for n in range(60):
+        pair = add_comparison(dataset, prompt=f"Q{n}", text_a="many words " * (3 + n % 5), text_b="few")
+        for person in people[:5]:
+            annotate(pair, participant=person, answer="a")
+    version = publish(extract(dataset=dataset, principles=2), slug="tutor", title="A tutor")
+    for place, person in enumerate(people):
+        Participant.objects.filter(id=person.id).update(demographics={"who": "pupil" if place < 6 else "parent"})
+        approve(version, person, 1, answer="approve" if place != 7 else "disapprove")
+    phone = open_browser(**PHONE).new_page()
+    phone.goto("/s/tutor/")
+    phone.get_by_label("I have read this and I agree").check()
+    phone.get_by_role("button", name="Agree and begin").click()
+    phone.goto("/s/tutor/principles/")
+    look(phone, "principles-phone")
+    phone.get_by_label("Yes, an AI should do this").check()
+    phone.get_by_role("button", name=re.compile("Save")).click()
+    assert Approval.objects.count() == 13
+    for width, options in (("desk", DESK), ("phone", PHONE)):
+        page = open_browser(**options).new_page()
+        page.goto("/c/tutor/")
+        expect(page.get_by_role("heading", name="Do people agree to it?")).to_be_visible()
+        look(page, f"ratification-{width}")
 
 
 @pytest.mark.parametrize("script", [True, False])
