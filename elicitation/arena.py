@@ -6,23 +6,26 @@ Method: Music Arena (answers, reading time, blindness); what differs: docs/metho
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from core.canonical import sha256_of
 from elicitation import comparisons
 from elicitation.algorithms.comparison_selection import Pair, choose_comparisons
+from elicitation.draws import CannotReplay
 from elicitation.models import (
     Annotation,
     Comparison,
+    ComparisonDraw,
     Dataset,
     DimensionAnswer,
     Participant,
@@ -33,6 +36,7 @@ from elicitation.participation import hold, must_be_open
 from elicitation.study_settings import settings_of
 
 ON_ITS_WAY = timedelta(hours=3)  # so long a pair that was drawn and not answered counts as being judged
+MOST_EACH = 100  # more than a person can be asked about: the seeds of two draws differ
 
 
 def pairs_of(participant: Participant) -> list[ShownComparison]:
@@ -60,6 +64,17 @@ def _may_get_more(participant: Participant, has: int) -> bool:
     return is_open and (has == 0 or participant.finished_at is None)
 
 
+class Moment(NamedTuple):
+    """Up to where a draw looked: the time, the last comparison, the last that was drawn for anyone, the last answer, and how many
+    people had taken everything back."""
+
+    at: str
+    last_comparison: int
+    last_shown: int
+    last_annotation: int
+    withdrawals: int
+
+
 def _draw(participant: Participant, wanted: int) -> None:
     dataset = Dataset.objects.filter(study=participant.study).first()
     if dataset is None:
@@ -68,53 +83,117 @@ def _draw(participant: Participant, wanted: int) -> None:
         Dataset.objects.select_for_update().get(id=dataset.id)  # two who come at once are not sent to the same pair
         hold(participant)
         shown = _shown(participant)
-        mine = {item.comparison.number for item in shown}
-        rng = np.random.default_rng([participant.number, len(shown)])
-        options = [pair for pair in _options(dataset, participant) if pair.number not in mine]
-        overlap = settings_of(participant.study).raters_per_comparison
-        numbers = choose_comparisons(options, wanted - len(shown), overlap=overlap, rng=rng)
-        found = {row.number: row for row in dataset.comparisons.filter(number__in=numbers)}
+        moment, rule = _moment_now(dataset), _rule(dataset, wanted - len(shown))
+        options = _options(dataset, participant, moment, rule)
+        seed = participant.number * MOST_EACH + len(shown)
+        chosen = _choose(options, rule, seed)
+        if not chosen:
+            return
+        basis = moment._asdict() | {"options_sha256": sha256_of(options)}
+        draw = ComparisonDraw.objects.create(participant=participant, seed=seed, rule=rule, basis=basis)
+        found = {
+            row.number: row for row in dataset.comparisons.filter(number__in=[number for number, _order in chosen])
+        }
         ShownComparison.objects.bulk_create(
             ShownComparison(
-                participant=participant,
-                comparison=found[number],
-                place=len(shown) + place,
-                order_shown="ab" if rng.random() < 0.5 else "ba",
+                participant=participant, draw=draw, comparison=found[number], place=place, order_shown=order
             )
-            for place, number in enumerate(numbers, 1)
+            for place, (number, order) in enumerate(chosen, len(shown) + 1)
         )
 
 
-def _options(dataset: Dataset, participant: Participant) -> list[Pair]:
-    """Return every comparison with how it stands: who was asked, what they answered, and whether the person's group is free."""
+def _moment_now(dataset: Dataset) -> Moment:
+    shown = ShownComparison.objects.filter(comparison__dataset=dataset)
+    answers = Annotation.objects.filter(comparison__dataset=dataset)
+    return Moment(
+        timezone.now().isoformat(),
+        dataset.comparisons.aggregate(last=Max("number"))["last"] or 0,
+        shown.aggregate(last=Max("id"))["last"] or 0,
+        answers.aggregate(last=Max("id"))["last"] or 0,
+        Study.objects.values_list("withdrawals", flat=True).get(dataset=dataset),
+    )
+
+
+def _rule(dataset: Dataset, wanted: int) -> dict[str, Any]:
+    """Return by what a draw is made: how many, the raters that each pair should have, and how many of them of one group."""
     assert dataset.study is not None
     chosen = settings_of(dataset.study)
-    counted = Participant.objects.counted(dataset.study)
-    recent = Q(answered_at__isnull=False) | Q(created_at__gt=timezone.now() - ON_ITS_WAY, skipped_at=None)
-    rows = ShownComparison.objects.filter(recent, comparison__dataset=dataset, participant__in=counted)
-    raters, own = Counter[int](), Counter[int]()
+    rule = {"wanted": wanted, "overlap": chosen.raters_per_comparison}
     key = chosen.comparisons_balance
+    groups = next((len(field.choices) for field in chosen.demographics if field.key == key), 0)
+    return rule | ({"balance": key, "most": ceil(chosen.raters_per_comparison / groups)} if groups else {})
+
+
+def _options(dataset: Dataset, participant: Participant, moment: Moment, rule: Mapping[str, Any]) -> list[Pair]:
+    """Return the comparisons that the person did not have yet, each with how it stood: who was asked, what they answered, and
+    whether the person's group was free."""
+    assert dataset.study is not None
+    counted = Participant.objects.counted(dataset.study)
+    at = datetime.fromisoformat(moment.at)
+    before = ShownComparison.objects.filter(id__lte=moment.last_shown, comparison__dataset=dataset)
+    mine = set(before.filter(participant=participant).values_list("comparison_id", flat=True))
+    is_waiting = Q(skipped_at=None) | Q(skipped_at__gt=at)
+    recent = Q(answered_at__lte=at) | (Q(created_at__gt=at - ON_ITS_WAY) & is_waiting)
+    rows = before.filter(recent, participant__in=counted)
+    raters, own = Counter[int](), Counter[int]()
+    key = rule.get("balance", "")
     group = participant.demographics.get(key) if key else None
     for comparison, demographics in rows.values_list("comparison_id", "participant__demographics"):
         raters[comparison] += 1
         own[comparison] += bool(group) and demographics.get(key) == group
-    answers = Annotation.objects.current().filter(comparison__dataset=dataset, annotator__participant__in=counted)
+    answers = Annotation.objects.filter(
+        id__lte=moment.last_annotation, comparison__dataset=dataset, annotator__participant__in=counted
+    ).exclude(superseded_by__id__lte=moment.last_annotation)
     given: dict[int, Counter[str]] = {}
     for comparison, answer in answers.values_list("comparison_id", "answer"):
         given.setdefault(comparison, Counter())[answer] += 1
-    groups = next((len(field.choices) for field in chosen.demographics if field.key == key), 0)
-    most = ceil(chosen.raters_per_comparison / groups) if groups and group else None
     return [
         Pair(
             row.number,
             raters[row.id],
             given.get(row.id, Counter())["a"],
             given.get(row.id, Counter())["b"],
-            most is None or own[row.id] < most,
+            not group or own[row.id] < rule["most"],
             row.context,
         )
-        for row in dataset.comparisons.order_by("number")
+        for row in dataset.comparisons.filter(number__lte=moment.last_comparison).order_by("number")
+        if row.id not in mine
     ]
+
+
+def _choose(options: list[Pair], rule: Mapping[str, Any], seed: int) -> list[tuple[int, str]]:
+    """Return each chosen comparison by its number, and which side stands first."""
+    rng = np.random.default_rng(seed)
+    numbers = choose_comparisons(options, rule["wanted"], overlap=rule["overlap"], rng=rng)
+    return [(number, "ab" if rng.random() < 0.5 else "ba") for number in numbers]
+
+
+def replay(draw: ComparisonDraw) -> list[tuple[int, str]]:
+    """Make a stored draw again, from what there was then: each comparison by its number, and which side stood first. Equal to
+    `items_of` the draw, whatever was answered, skipped or added since.
+
+    Raises CannotReplay where what the draw stood on is gone or changed: answers that were taken back, people who say something else
+    about themselves. Nothing is guessed then.
+    """
+    if not draw.basis:
+        raise CannotReplay(_("It was stored without what it stood on: it is imported, or older than this record."))
+    stood = dict(draw.basis)
+    digest = stood.pop("options_sha256")
+    moment = Moment(**stood)
+    study = Study.objects.get(id=draw.participant.study_id)
+    options = _options(Dataset.objects.get(study=study), draw.participant, moment, draw.rule)
+    if sha256_of(options) != digest:
+        if study.withdrawals > moment.withdrawals:
+            raise CannotReplay(_("Someone took back answers that it stood on."))
+        raise CannotReplay(
+            _("Someone says something else about themselves since, or an answer was stored at the very same moment.")
+        )
+    return _choose(options, draw.rule, draw.seed)
+
+
+def items_of(draw: ComparisonDraw) -> list[tuple[int, str]]:
+    """Return a draw's stored comparisons as `replay` gives them."""
+    return list(draw.items.order_by("place").values_list("comparison__number", "order_shown"))
 
 
 def see(item: ShownComparison) -> None:
@@ -124,9 +203,9 @@ def see(item: ShownComparison) -> None:
 
 
 def seconds_left(item: ShownComparison) -> int:
-    """Return for how many seconds more the person should read before they answer."""
+    """Return for how many seconds more the person should read before they answer. Simulated people do not read."""
     least = settings_of(item.participant.study).comparison_seconds
-    if item.answered_at is not None:  # who read it once may change their mind at once
+    if item.answered_at is not None or item.participant.is_simulated:  # who read it once may change their mind at once
         return 0
     if item.seen_at is None:
         return least
@@ -149,6 +228,8 @@ def judge(
     if any(said not in ("a", "b", "tie") for said in told.values()):
         raise ValidationError({"dimensions": _("Choose one of: a, b, tie.")})
     if left := seconds_left(item):
+        if item.seen_at is None:
+            raise ValidationError(_("Open this pair first: its reading time starts then."))
         what = ngettext(
             "Please read both first. You can answer in %(n)d second.",
             "Please read both first. You can answer in %(n)d seconds.",
@@ -156,7 +237,8 @@ def judge(
         )
         raise ValidationError(what % {"n": left})
     now = timezone.now()
-    dwell = int((now - item.seen_at).total_seconds() * 1000) if item.seen_at and item.answered_at is None else None
+    is_read = item.seen_at is not None and item.answered_at is None and not participant.is_simulated
+    dwell = int((now - item.seen_at).total_seconds() * 1000) if item.seen_at and is_read else None
     with transaction.atomic():
         annotation = comparisons.annotate(
             item.comparison,
@@ -170,15 +252,15 @@ def judge(
             DimensionAnswer.objects.update_or_create(
                 annotation=annotation, dimension=dimension, defaults={"answer": said}
             )
-        ShownComparison.objects.filter(id=item.id).update(answered_at=item.answered_at or now, skipped_at=None)
-    item.refresh_from_db(fields=["answered_at", "skipped_at"])
+        ShownComparison.objects.filter(id=item.id).update(answered_at=item.answered_at or now)
+    item.refresh_from_db(fields=["answered_at"])
     return annotation
 
 
 def skip(item: ShownComparison) -> None:
     """Note that the person leaves a pair out. No answer is stored about it."""
     must_be_open(item.participant)
-    ShownComparison.objects.filter(id=item.id, answered_at=None).update(skipped_at=timezone.now())
+    ShownComparison.objects.filter(id=item.id, answered_at=None, skipped_at=None).update(skipped_at=timezone.now())
 
 
 def item_for(participant: Participant, comparison: Comparison) -> ShownComparison | None:

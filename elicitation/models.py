@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from core.access import Caller
@@ -920,11 +921,26 @@ class DimensionAnswer(models.Model):
         constraints = [models.UniqueConstraint(fields=["annotation", "dimension"], name="one_answer_per_dimension")]
 
 
+class ComparisonDraw(models.Model):
+    """Comparisons that were drawn for a person at one moment. From seed, rule and basis, what there was then, it can be replayed
+    (`elicitation.arena.replay`)."""
+
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="comparison_draws")
+    seed = models.BigIntegerField(default=0)
+    rule = models.JSONField(default=dict, help_text="How many were wanted, raters of each, the balance and its most")
+    basis = models.JSONField(default=dict, help_text="elicitation.arena.Moment, and the hash of the options")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["participant_id", "id"]
+
+
 class ShownComparison(models.Model):
     """A comparison that was drawn for a person: at which place, with which side first, when they first saw it, and what became of
-    it."""
+    it. Who skips a pair and answers it later has both times."""
 
     participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="shown_comparisons")
+    draw = models.ForeignKey(ComparisonDraw, null=True, blank=True, on_delete=models.CASCADE, related_name="items")
     comparison = models.ForeignKey(Comparison, on_delete=models.CASCADE, related_name="shown")
     place = models.PositiveIntegerField()
     order_shown = models.CharField(max_length=2, help_text="ab or ba")

@@ -40,7 +40,8 @@ TABLES = {
     "elicitation.Annotator": Table("participant"),
     "elicitation.Annotation": Table("annotator__participant"),
     "elicitation.DimensionAnswer": Table("annotation__annotator__participant"),
-    "elicitation.ShownComparison": Table("participant"),
+    "elicitation.ComparisonDraw": Table("participant", frozenset({"basis"})),
+    "elicitation.ShownComparison": Table("participant", frozenset({"draw"})),
     "constitutions.Approval": Table("participant"),
 }
 # Tables of rooms further down the walk: they hold no words of a person, only that a card or vote stands behind something.

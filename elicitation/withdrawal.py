@@ -22,6 +22,7 @@ from elicitation.models import (
     Annotator,
     CanonicalValue,
     CardRevision,
+    ComparisonDraw,
     Consideration,
     Draw,
     Endorsement,
@@ -54,6 +55,7 @@ def withdraw(participant: Participant) -> None:
         _forget_calls(participant)
         Annotator.objects.filter(participant=participant).delete()
         ShownComparison.objects.filter(participant=participant).delete()
+        ComparisonDraw.objects.filter(participant=participant).delete()
         for forget in also_forget:
             forget(participant)
         VerificationAnswer.objects.filter(participant=participant).delete()

@@ -7,14 +7,17 @@ from typing import Any
 import pytest
 import time_machine
 from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from core.models import User
 from elicitation import arena, candidates, comparisons, participation, personal_data, withdrawal
+from elicitation.draws import CannotReplay
 from elicitation.models import (
     Annotation,
     CandidateSet,
     Comparison,
+    ComparisonDraw,
     DimensionAnswer,
     Participant,
     ShownComparison,
@@ -134,6 +137,62 @@ def test_a_study_of_comparisons_cannot_open_without_any(study: Study) -> None:
 
     in_arena(study, pairs=0)
     assert any("no comparison" in line for line in missing_before_opening(study))
+
+
+# made again
+
+
+def test_every_draw_can_be_made_again_whatever_came_later(study: Study) -> None:
+    places = {"key": "place", "label": "Where?", "choices": ["hills", "coast"]}
+    in_arena(study, pairs=20, raters_per_comparison=4, comparisons_balance="place", demographics=[places])
+    people = []
+    for n in range(10):
+        person = join(study)
+        Participant.objects.filter(id=person.id).update(demographics={"place": places["choices"][n % 2]})
+        person.refresh_from_db()
+        people.append(person)
+        first, second, *_others = arena.pairs_of(person)
+        arena.skip(first)
+        arena.judge(read(second), answer=("a", "b", "tie")[n % 3])
+        if n > 2:  # someone changes an answer, and comes back to what they skipped
+            earlier = arena.pairs_of(Participant.objects.get(id=people[n - 2].id))
+            arena.judge(read(earlier[1]), answer="both_bad")
+            arena.judge(read(earlier[0]), answer="a")
+        if n == 5:
+            study.settings |= {"comparisons_each": 4, "raters_per_comparison": 3}
+            study.save()
+            comparisons.add_comparison(comparisons.dataset_of(study), prompt="Late", text_a="one", text_b="two")
+    drawn = list(ComparisonDraw.objects.all())
+    assert len(drawn) > 10  # who came before the study asked for more got a second draw
+    for draw in drawn:
+        assert arena.replay(draw) == arena.items_of(draw) != []
+
+
+def test_a_draw_that_stood_on_answers_that_were_taken_back_says_so(arena_study: Study) -> None:
+    gone, newcomer = join(arena_study), join(arena_study)
+    arena.judge(read(arena.pairs_of(gone)[0]), answer="a")
+    arena.pairs_of(newcomer)
+    withdrawal.withdraw(gone)
+    with pytest.raises(CannotReplay, match="took back answers"):
+        arena.replay(ComparisonDraw.objects.get())
+
+
+def test_a_draw_without_a_record_is_not_guessed(arena_study: Study) -> None:
+    arena.pairs_of(join(arena_study))
+    ComparisonDraw.objects.update(basis={})
+    with pytest.raises(CannotReplay, match="without what it stood on"):
+        arena.replay(ComparisonDraw.objects.get())
+
+
+def test_the_command_tells_what_came_out(arena_study: Study, capsys: pytest.CaptureFixture[str]) -> None:
+    for _n in range(3):
+        arena.pairs_of(join(arena_study))
+    call_command("replay_draws", arena_study.slug)
+    assert capsys.readouterr().out == "3 came out the same\n"
+    item = ShownComparison.objects.get(participant__number=2, place=1)
+    ShownComparison.objects.filter(id=item.id).update(order_shown="ab" if item.order_shown == "ba" else "ba")
+    with pytest.raises(CommandError, match="1 came out otherwise: those of participants 2"):
+        call_command("replay_draws", arena_study.slug)
 
 
 # answers made together

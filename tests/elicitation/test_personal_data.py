@@ -20,6 +20,7 @@ from elicitation.models import (
     Annotator,
     CanonicalValue,
     Comparison,
+    ComparisonDraw,
     Context,
     Dataset,
     Draw,
@@ -90,7 +91,8 @@ def everything(participant: Participant, study: Study, context: Context) -> Part
     )  # fmt: skip
     participation.save_exit_answers(person, {"fair": 4})
     pair = comparisons.add_comparison(comparisons.dataset_of(study), prompt="Q", text_a="one", text_b="two")
-    shown = ShownComparison.objects.create(participant=person, comparison=pair, place=1, order_shown="ab")
+    drawn = ComparisonDraw.objects.create(participant=person)
+    shown = ShownComparison.objects.create(participant=person, draw=drawn, comparison=pair, place=1, order_shown="ab")
     study.settings |= {"comparison_seconds": 0, "dimensions": [{"key": "honest", "label": "More honest?"}]}
     study.save()
     person.refresh_from_db()

@@ -1,15 +1,17 @@
 from argparse import ArgumentParser
 from collections import Counter
+from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 from django.core.management import BaseCommand, CommandError
 
-from elicitation import draws
-from elicitation.models import Draw, DrawItem, Study
+from elicitation import arena, draws
+from elicitation.models import ComparisonDraw, Draw, DrawItem, Study
 
 
 class Command(BaseCommand):
-    help = "Make every stored draw of stories again from the stored votes, and say whether it comes out the same."
+    help = "Make every stored draw of stories and comparisons again from the stored votes, and say whether it comes out the same."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("study", help="the study's slug")
@@ -19,10 +21,14 @@ class Command(BaseCommand):
             raise CommandError(f"There is no study {study!r}.")
         drawn = DrawItem.objects.filter(story__study__slug=study)
         stored = Draw.objects.filter(id__in=drawn.values("draw")).select_related("participant__study", "pool")
+        pairs = ComparisonDraw.objects.filter(participant__study__slug=study).select_related("participant")
         same, other, impossible = 0, [], Counter[str]()
-        for draw in stored.order_by("participant__number"):
+        every: Iterable[Draw | ComparisonDraw] = chain(
+            stored.order_by("participant__number"), pairs.order_by("participant__number", "id")
+        )
+        for draw in every:
             try:
-                if draws.replay(draw) == draws.items_of(draw):
+                if _comes_out(draw):
                     same += 1
                 else:
                     other.append(draw.participant.number)
@@ -34,3 +40,10 @@ class Command(BaseCommand):
         if other:
             people = ", ".join(map(str, other[:20]))
             raise CommandError(f"{len(other)} came out otherwise: those of participants {people}")
+
+
+def _comes_out(draw: Draw | ComparisonDraw) -> bool:
+    """Return whether a draw comes out as it is stored. Raises CannotReplay."""
+    if isinstance(draw, Draw):
+        return draws.replay(draw) == draws.items_of(draw)
+    return arena.replay(draw) == arena.items_of(draw)
