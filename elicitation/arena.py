@@ -23,6 +23,7 @@ from elicitation import comparisons
 from elicitation.algorithms.comparison_selection import Pair, choose_comparisons
 from elicitation.draws import CannotReplay
 from elicitation.models import (
+    MOST_DWELL,
     Annotation,
     Comparison,
     ComparisonDraw,
@@ -237,8 +238,9 @@ def judge(
         )
         raise ValidationError(what % {"n": left})
     now = timezone.now()
-    is_read = item.seen_at is not None and item.answered_at is None and not participant.is_simulated
-    dwell = int((now - item.seen_at).total_seconds() * 1000) if item.seen_at and is_read else None
+    dwell = None
+    if item.seen_at is not None and item.answered_at is None and not participant.is_simulated:
+        dwell = min(int((now - item.seen_at).total_seconds() * 1000), MOST_DWELL)
     with transaction.atomic():
         annotation = comparisons.annotate(
             item.comparison,

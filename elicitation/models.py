@@ -868,6 +868,9 @@ class Annotator(models.Model):
         constraints = [models.UniqueConstraint(fields=["dataset", "source_id"], name="one_annotator_per_source_id")]
 
 
+MOST_DWELL = 2**31 - 1  # milliseconds that every database holds: 24 days
+
+
 class AnnotationQuerySet(models.QuerySet["Annotation"]):
     def current(self) -> "AnnotationQuerySet":
         """The newest answer of each annotator to each comparison, per order shown."""

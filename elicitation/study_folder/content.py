@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from elicitation.study_folder.compared import NAMES as COMPARED
+from elicitation.study_folder.compared import Compared
 from elicitation.study_folder.story_draws import StoryDrawRow
 from elicitation.tables import Row
 
@@ -21,6 +23,7 @@ OPTIONAL = (
     "merged_values.csv",
     "deduplication_checks.csv",
     "graph_position_checks.csv",
+    *COMPARED,
 )
 STUDY_FORMAT = "folkmoot-study/1"
 KEPT_OF_VOTES = ("created_at", "updated_at", "has_comment")  # as they are written, for an export that is the same
@@ -107,4 +110,5 @@ class Folder:
     merged: dict[int, int] = field(default_factory=dict)
     same_card: list[CheckRow] = field(default_factory=list)
     fair: list[CheckRow] = field(default_factory=list)
+    compared: Compared = field(default_factory=lambda: Compared({}, [], []))
     notes: list[str] = field(default_factory=list)

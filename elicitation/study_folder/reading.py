@@ -8,7 +8,7 @@ from pydantic import ValidationError as BadSettings
 
 from core.text import readable
 from elicitation.models import Endorsement, UpgradeStory, WisdomVote
-from elicitation.study_folder import story_draws
+from elicitation.study_folder import compared, story_draws
 from elicitation.study_folder.content import (
     IS_SATISFIED,
     KEPT_OF_VOTES,
@@ -51,6 +51,9 @@ def read_folder(folder: Path) -> Folder:
     _read_values(folder, found, errors, there)
     _read_answers(folder, found, errors, there, people)
     _read_later(folder, found, errors, there, people)
+    found.compared = compared.read(folder, there, errors)
+    people.update(dict.fromkeys(row.participant for row in found.compared.draws))
+    people.update(dict.fromkeys(row.participant for row in found.compared.answers))
     errors.stop_if_any()
     for name in sorted(people):
         found.people.setdefault(name, {})

@@ -16,6 +16,7 @@ from django.core.validators import MaxLengthValidator, validate_slug
 from django.db import IntegrityError, transaction
 
 from core.bulk import insert_rows
+from elicitation import comparisons
 from elicitation.models import (
     CanonicalValue,
     ConsentText,
@@ -36,7 +37,7 @@ from elicitation.models import (
     VerificationAnswer,
     WisdomVote,
 )
-from elicitation.study_folder import story_draws
+from elicitation.study_folder import compared, story_draws
 from elicitation.study_folder.content import (
     IS_SATISFIED,
     LATER,
@@ -138,6 +139,8 @@ def _store(found: Folder, slug: str, digest: str) -> dict[str, int]:
     _store_votes(found, study, people, values, contexts, stories, items)
     _store_picks(found, people, values, questions)
     _store_checks(found, study, people, cards, later)
+    if found.compared.pairs:
+        compared.store(found.compared, comparisons.dataset_of(study), people)
     return {
         "questions": len(questions),
         "contexts": len(contexts),
@@ -150,6 +153,8 @@ def _store(found: Folder, slug: str, digest: str) -> dict[str, int]:
         "exposures": len(found.exposures),
         "endorsements": len(found.picks),
         "verification answers": len(found.same_card) + len(found.fair),
+        **({"comparisons": len(found.compared.pairs)} if found.compared.pairs else {}),
+        **({"answers to comparisons": len(found.compared.answers)} if found.compared.pairs else {}),
     }
 
 

@@ -58,7 +58,7 @@ def read(path: Path, stories: Iterable[StoryKey], cases: Iterable[str], errors: 
         read_items = [_item(Row(row.file, row.line, item, errors), known) for item in items]
         if len({item.story for item in read_items}) < len(read_items):
             row.wrong("items", "a story is there twice")
-        found[person] = StoryDrawRow(person, case, _seed(row), _rule(row), read_items)
+        found[person] = StoryDrawRow(person, case, seed_of(row), rule_of(row), read_items)
     return list(found.values())
 
 
@@ -73,7 +73,8 @@ def _item(row: Row, known: set[StoryKey]) -> ItemRow:
     return ItemRow(story, row.flag("from_first"), why, counts, *times)
 
 
-def _seed(row: Row) -> int:
+def seed_of(row: Row) -> int:
+    """Return the seed of a draw; what is wrong with it is told."""
     seed = row.fields.get("seed", 0)
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= LARGEST_SEED:
         row.wrong("seed", f"must be a whole number from 0 to {LARGEST_SEED}")
@@ -81,7 +82,7 @@ def _seed(row: Row) -> int:
     return seed
 
 
-def _rule(row: Row) -> dict[str, Any]:
+def rule_of(row: Row) -> dict[str, Any]:
     """Return the rule: names and plain values, kept as they are."""
     rule = row.fields.get("rule", {})
     if isinstance(rule, dict) and len(rule) <= 30 and all(_is_plain(v) for pair in rule.items() for v in pair):

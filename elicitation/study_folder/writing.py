@@ -30,7 +30,7 @@ from elicitation.models import (
     VerificationAnswer,
     WisdomVote,
 )
-from elicitation.study_folder import story_draws
+from elicitation.study_folder import compared, story_draws
 from elicitation.study_folder.content import IS_SATISFIED, LATER, MAPPING, REQUIRED, STUDY_FORMAT
 from elicitation.study_settings import settings_of
 from elicitation.tables import BadFile
@@ -262,6 +262,7 @@ def _answer_files(study: Study, people: dict[Any, str]) -> Iterator[tuple[str, I
         in_order = drawn.order_by("participant__number").prefetch_related(Prefetch("items", items))
         cases = {question.id: _case_id(question) for question in study.questions.all()}
         yield story_draws.NAME, story_draws.written(in_order.iterator(2000), people, cases)
+    yield from compared.written(study, counted, people, _stamp)
     stories = study.stories.select_related("from_value", "to_value", "context").order_by("number")
     if stories:
         yield (

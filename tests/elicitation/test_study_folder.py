@@ -12,9 +12,12 @@ from django.core.management import CommandError, call_command
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from elicitation import deduplication, draws, picks, verification, votes, withdrawal
+from elicitation import arena, comparisons, deduplication, draws, picks, verification, votes, withdrawal
 from elicitation.models import (
+    Annotation,
     CanonicalValue,
+    Comparison,
+    ComparisonDraw,
     ConsentText,
     Context,
     Dataset,
@@ -24,6 +27,7 @@ from elicitation.models import (
     Exposure,
     Participant,
     Question,
+    ShownComparison,
     Study,
     ValuesCard,
     VerificationAnswer,
@@ -31,6 +35,7 @@ from elicitation.models import (
 )
 from elicitation.study_folder import export_study, import_study
 from elicitation.tables import BadFile
+from tests.elicitation.test_arena import in_arena, read
 from tests.people import card_of, join, story_between
 
 pytestmark = pytest.mark.django_db
@@ -49,6 +54,7 @@ def value(number: int, title: str, **more: Any) -> dict[str, Any]:
 
 VOTES = "participant,from_id,to_id,context,run_id,relationship,created_at\n"
 SHOWN = "participant,draw_id,canonical_value_id,case_id,created_at\n"
+AT = "2023-09-19T11:54:00.000Z"
 FIRST_VOTE = "anna,7,3,When it hurts,r1,upgrade,2023-09-19T11:54:18.065Z\n"
 
 
@@ -94,6 +100,33 @@ def everything(files: Files) -> Files:
         "merged_values.csv": "canonical_value_id,counts_as_id\n7,3\n",
         "deduplication_checks.csv": "participant,values_card_id,deduplicated_card_id,answer\nanna,1,7,same\n",
         "graph_position_checks.csv": "participant,deduplicated_card_id,is_satisfied\nben,7,True\n",
+        "comparisons.jsonl": lines(
+            {"id": 1, "prompt": "May I go?", "text_a": "Yes.", "text_b": "Ask her.", "model_a": "m1", "source_id": "x"},
+            {"id": 4, "prompt": None, "text_a": "Stay.", "text_b": "Go.", "context": "When it hurts"},
+        ),
+        "comparison_draws.jsonl": lines(
+            {
+                "participant": "anna",
+                "seed": 100,
+                "rule": {"overlap": 10, "wanted": 2},
+                "drawn_at": AT,
+                "items": [
+                    {"comparison_id": 4, "order_shown": "ba", "seen_at": AT, "answered_at": AT},
+                    {"comparison_id": 1, "order_shown": "ab", "seen_at": AT, "skipped_at": AT},
+                ],
+            }
+        ),
+        "comparison_answers.jsonl": lines(
+            {
+                "participant": "anna",
+                "comparison_id": 4,
+                "answer": "both_bad",
+                "order_shown": "ba",
+                "dwell_ms": 7000,
+                "dimensions": {"honest": "tie"},
+                "created_at": AT,
+            },
+        ),
     }
 
 
@@ -245,6 +278,18 @@ WRONG: list[tuple[str, str, str, str]] = [
     ("impressions.csv", "anna,d-1,3", "ben,d-1,3", "line 3, draw_id: draw d-1 belongs to another participant"),
     ("values_cards.jsonl", "2023-09-01T10:00:00Z", "in autumn", 'line 1, created_at: "in autumn" is no ISO time'),
     ("upgrade_stories.jsonl", "}\n", "}\nnull\n", "upgrade_stories.jsonl, line 2: must be a JSON object"),
+    ("comparisons.jsonl", '"id": 4', '"id": 1', "comparisons.jsonl, line 2, id: 1 is there twice"),
+    ("comparisons.jsonl", '"id": 4', '"id": 0', "line 2, id: must be 1 or more"),
+    ("comparisons.jsonl", '"Yes."', "null", "line 1, text_a: is missing"),
+    ("comparisons.jsonl", '"context"', '"source_id": "x", "context"', "line 2, source_id: 'x' is there already in line 1"),
+    ("comparison_draws.jsonl", '"ba"', '"aa"', 'comparison_draws.jsonl, line 1, order_shown: "aa" is none of ab, ba'),
+    ("comparison_draws.jsonl", '"comparison_id": 4', '"comparison_id": 5', "comparison_id: there is no comparison 5 in comparisons"),
+    ("comparison_draws.jsonl", '"comparison_id": 4', '"comparison_id": 1', "line 1, comparison_id: 1 was drawn for anna twice"),
+    ("comparison_draws.jsonl", '"skipped_at": "2023', '"skipped_at": "at 2023', "line 1, skipped_at: \"at 2023"),
+    ("comparison_answers.jsonl", "both_bad", "bad", 'comparison_answers.jsonl, line 1, answer: "bad" is none of a, b, tie'),
+    ("comparison_answers.jsonl", "7000", "-1", "line 1, dwell_ms: must be a whole number of milliseconds"),
+    ("comparison_answers.jsonl", '"tie"}', '"c"}', 'line 1, dimensions.honest: "c" is none of a, b, tie'),
+    ("comparison_answers.jsonl", '"honest"', '""', "line 1, dimensions: the name of a dimension has 1 to 40"),
     ("merged_values.csv", "7,3", "7,3\n7,3", "merged_values.csv, line 3, canonical_value_id: 7 is there already in line 2"),
     ("merged_values.csv", "7,3", "7,7", "line 2, counts_as_id: 7 counts as another value itself (line 2)"),
     ("merged_values.csv", "7,3", "7,3\n3,7", "line 3, counts_as_id: 7 counts as another value itself (line 2)"),
@@ -416,6 +461,46 @@ def test_a_study_that_was_born_here_comes_back_as_it_was(study: Study, tmp_path:
     )
 
 
+def test_comparisons_come_back_as_they_were_drawn_read_and_answered(study: Study, tmp_path: Path) -> None:
+    in_arena(study, pairs=4, dimensions=[{"key": "honest", "label": "More honest?"}], comparisons_each=2)
+    kept, gone, preview = join(study), join(study), join(study, is_preview=True)
+    for person in (kept, gone, preview):
+        first, second = arena.pairs_of(person)
+        arena.skip(second)
+        arena.judge(read(first), answer="a", reason="Mine.", dimensions={"honest": "b"})
+        arena.judge(read(first), answer="tie", reason="Mine.", dimensions={"honest": "tie"})
+    withdrawal.withdraw(gone)
+    export_study(study, tmp_path / "one")
+    import_study(tmp_path / "one", "again")
+    again = Study.objects.get(slug="again")
+    export_study(again, tmp_path / "two")
+    assert content(tmp_path / "one") == content(tmp_path / "two")
+
+    def stored(study: Study) -> Any:
+        shown = ShownComparison.objects.filter(comparison__dataset__study=study, participant__number=1)
+        given = Annotation.objects.current().filter(annotator__participant__number=1, comparison__dataset__study=study)
+        drawn = ("comparison__number", "place", "order_shown", "draw__seed", "draw__rule")
+        said = (
+            "comparison__number",
+            "answer",
+            "order_shown",
+            "dwell_ms",
+            "dimensions__dimension",
+            "dimensions__answer",
+        )
+        pairs = ("number", "prompt", "text_a", "text_b", "context", "model_a", "model_b", "source_id")
+        texts = Comparison.objects.filter(dataset__study=study)
+        times = [[moment and moment.replace(microsecond=0) for moment in row]
+                 for row in shown.order_by("place").values_list("seen_at", "answered_at", "skipped_at")]  # fmt: skip
+        return times, *(list(rows.values_list(*names)) for rows, names in (
+            (shown.order_by("place"), drawn), (given, said), (texts.order_by("number"), pairs)))  # fmt: skip
+
+    assert stored(again) == stored(study) and len(stored(again)[1]) == 2
+    assert ShownComparison.objects.filter(comparison__dataset__study=again).count() == 2  # nobody else's
+    with pytest.raises(draws.CannotReplay, match="imported"):
+        arena.replay(ComparisonDraw.objects.get(participant__study=again))
+
+
 def test_people_and_cards_that_come_after_an_import_get_names_of_their_own(
     everything: Files, folder_of: Write, tmp_path: Path
 ) -> None:
@@ -439,6 +524,8 @@ def test_nobodys_free_text_is_written(study: Study, tmp_path: Path) -> None:
     values = list(CanonicalValue.objects.order_by("number"))
     story_between(study, values[0], values[1], Context.objects.all()[0])
     (item,) = draws.draw_stories(third).items.all()
+    pair = comparisons.add_comparison(comparisons.dataset_of(study), prompt="Q", text_a="one", text_b="two")
+    comparisons.annotate(pair, participant=first, answer="a", reason="My cousin Bert drinks.")
     votes.cast_wisdom_vote(third, item, answer="upgrade", comment="My cousin Bert drinks.")
     verification.say(first, "fair_position", "not_fair", "My cousin Bert drinks.")
     export_study(study, tmp_path / "one")
