@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from django.urls import path
@@ -17,7 +17,7 @@ from elicitation import arena, comparisons
 from elicitation.api.downloads import DownloadableList
 from elicitation.api.draws import participant_in
 from elicitation.api.studies import changeable_study
-from elicitation.models import Annotation, Comparison, Study
+from elicitation.models import Annotation, Comparison, ShownComparison, Study
 from elicitation.study_settings import settings_of
 
 
@@ -35,8 +35,39 @@ class PairSerializer(serializers.ModelSerializer[Comparison]):
         }
 
 
+class ShownPairSerializer(PairSerializer):
+    """A pair as one person is to see it: `first` stands first, and `order_shown` says which side that is, `ab` or `ba`. Where the
+    study draws no pairs it is empty, and you choose the order."""
+
+    order_shown = serializers.CharField(read_only=True)
+    first = serializers.SerializerMethodField()
+    second = serializers.SerializerMethodField()
+
+    class Meta(PairSerializer.Meta):
+        fields = (*PairSerializer.Meta.fields, "order_shown", "first", "second")  # type: ignore[assignment]
+
+    def get_first(self, pair: Comparison) -> str:
+        return pair.text_b if self._is_turned(pair) else pair.text_a
+
+    def get_second(self, pair: Comparison) -> str:
+        return pair.text_a if self._is_turned(pair) else pair.text_b
+
+    def _is_turned(self, pair: Comparison) -> bool:
+        return getattr(pair, "order_shown", "") == "ba"
+
+
+class OpenedPairSerializer(ShownPairSerializer):
+    """A pair that the person has open. An answer counts from when `seconds_left` have passed."""
+
+    seconds_left = serializers.IntegerField(read_only=True)
+
+    class Meta(ShownPairSerializer.Meta):
+        fields = (*ShownPairSerializer.Meta.fields, "seconds_left")  # type: ignore[assignment]
+
+
 class JudgementSerializer(serializers.ModelSerializer[Annotation]):
-    """Which text is better, by the comparison's own sides; `order_shown` says which side stood first."""
+    """Which text is better, by the comparison's own sides: `a` is `text_a`, also where it stood second. `order_shown` says which
+    side stood first; where the order was drawn, that one is stored."""
 
     answer = serializers.ChoiceField(choices=["a", "b", "tie", "both_bad"])
     order_shown = serializers.ChoiceField(choices=["ab", "ba"], default="ab")
@@ -52,7 +83,8 @@ class JudgementSerializer(serializers.ModelSerializer[Annotation]):
 
 
 class StudyComparisonListView(DownloadableList[Comparison]):
-    """The study's comparisons: all of them to those who run it, those still to judge to someone who takes part.
+    """The study's comparisons: all of them to those who run it, those still to judge to someone who takes part, with `order_shown`,
+    `first` and `second` as drawn. No reading time starts here: get each pair by its number when it is shown.
 
     POST adds one, for those who run the study. Answers are downloaded with the study's dataset.
     """
@@ -66,6 +98,10 @@ class StudyComparisonListView(DownloadableList[Comparison]):
         is_person = self.request.method == "GET" and caller_of(self.request).participant is not None
         return [IsParticipant() if is_person else IsFacilitator()]
 
+    def get_serializer_class(self) -> type[PairSerializer]:
+        is_person = self.request is not None and caller_of(self.request).participant is not None
+        return ShownPairSerializer if is_person else PairSerializer
+
     def get_queryset(self) -> QuerySet[Comparison]:
         slug, caller = self.kwargs["slug"], caller_of(self.request)
         if caller.participant is not None:
@@ -73,10 +109,10 @@ class StudyComparisonListView(DownloadableList[Comparison]):
             open_to_me = Comparison.objects.filter(dataset__study=me.study)
             if settings_of(me.study).comparisons_each:
                 waiting = [item for item in arena.pairs_of(me) if not arena.is_done(item)]
-                for item in waiting:
-                    arena.see(item)
-                mine = open_to_me.filter(shown__participant=me, shown__in=waiting)
-                return mine.order_by("shown__place")
+                drawn = ShownComparison.objects.filter(participant=me, comparison=OuterRef("id"))
+                mine = open_to_me.filter(id__in=[item.comparison_id for item in waiting])
+                told = mine.annotate(order_shown=Subquery(drawn.values("order_shown")))
+                return told.order_by(Subquery(drawn.values("place")))
             return open_to_me.exclude(annotations__annotator__participant=me).order_by("number")
         study = get_object_or_404(Study.objects.run_by(caller), slug=slug)
         return Comparison.objects.filter(dataset__study=study).order_by("number")
@@ -88,6 +124,25 @@ class StudyComparisonListView(DownloadableList[Comparison]):
         serializer.is_valid(raise_exception=True)
         comparison = comparisons.add_comparison(comparisons.dataset_of(study), **serializer.validated_data)
         return Response(PairSerializer(comparison).data, status=status.HTTP_201_CREATED)
+
+
+class PairView(APIView):
+    """One pair that you are asked about. Where pairs are drawn its reading time starts now, the first time."""
+
+    permission_classes = (IsParticipant,)
+
+    @extend_schema(responses=OpenedPairSerializer)
+    def get(self, request: Request, slug: str, number: int) -> Response:
+        me = participant_in(request, slug)
+        pair: Any = get_object_or_404(Comparison, dataset__study=me.study, number=number)
+        pair.order_shown, pair.seconds_left = "", 0
+        if settings_of(me.study).comparisons_each:
+            item = arena.item_for(me, pair)
+            if item is None:
+                raise Http404
+            arena.see(item)
+            pair.order_shown, pair.seconds_left = item.order_shown, arena.seconds_left(item)
+        return Response(OpenedPairSerializer(pair).data)
 
 
 class JudgementView(APIView):
@@ -117,5 +172,6 @@ class JudgementView(APIView):
 
 urlpatterns = [
     path("studies/<slug:slug>/comparisons/", StudyComparisonListView.as_view(), name="study-comparisons"),
+    path("studies/<slug:slug>/comparisons/<int:number>/", PairView.as_view(), name="study-comparison"),
     path("studies/<slug:slug>/comparisons/<int:number>/annotation/", JudgementView.as_view(), name="judgement"),
 ]

@@ -4,13 +4,27 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+import time_machine
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from core.models import User
-from elicitation import studies, withdrawal
-from elicitation.models import Annotation, CanonicalValue, Context, Participant, Study, UpgradeStory, WisdomVote
+from elicitation import arena, studies, withdrawal
+from elicitation.models import (
+    Annotation,
+    CanonicalValue,
+    Comparison,
+    Context,
+    Participant,
+    ShownComparison,
+    Study,
+    UpgradeStory,
+    WisdomVote,
+)
+from tests.elicitation.test_arena import in_arena
 from tests.people import Actor, card_of, story_between, value_in
 
 pytestmark = pytest.mark.django_db
@@ -152,6 +166,58 @@ def test_answers_side_by_side_are_judged(
     assert client_of(participant).get(url).data["count"] == 0
     assert client_of(participant).put(f"{url}2/annotation/", {"answer": "b"}).status_code == 404
     assert client_of(participant).put(f"{url}1/annotation/", {"answer": "none"}).status_code == 400
+
+
+def test_the_reading_time_of_a_pair_starts_when_it_is_got_and_not_with_the_list(
+    study: Study, participant: Participant, client_of: Clients
+) -> None:
+    in_arena(study, pairs=2, comparison_seconds=5)
+    url, client = f"/api/v1/studies/{study.slug}/comparisons/", client_of(participant)
+    first, second = client.get(url).data["results"]
+    assert not ShownComparison.objects.exclude(seen_at=None).exists()
+    assert [pair["number"] for pair in (first, second)] == [
+        item.comparison.number for item in arena.pairs_of(participant)
+    ]
+    early = client.put(f"{url}{first['number']}/annotation/", {"answer": "a"})
+    assert early.status_code == 400 and "Open this pair first" in str(early.data)
+    opened = client.get(f"{url}{first['number']}/").data
+    assert opened["seconds_left"] == 5
+    assert "in 5 seconds" in str(client.put(f"{url}{first['number']}/annotation/", {"answer": "a"}).data)
+    with time_machine.travel(timezone.now() + timedelta(seconds=6)):
+        assert client.get(f"{url}{first['number']}/").data["seconds_left"] == 0  # the first time counts
+        assert client.put(f"{url}{first['number']}/annotation/", {"answer": "a"}).status_code == 200
+        assert client.put(f"{url}{second['number']}/annotation/", {"answer": "a"}).status_code == 400
+    assert ShownComparison.objects.get(comparison__number=second["number"]).seen_at is None
+
+
+def test_a_pair_is_told_in_the_order_that_was_drawn_and_blind(
+    study: Study, participant: Participant, client_of: Clients
+) -> None:
+    in_arena(study, pairs=3)
+    participant.refresh_from_db()
+    Comparison.objects.update(model_a="secret-one", model_b="secret-two")
+    url, client = f"/api/v1/studies/{study.slug}/comparisons/", client_of(participant)
+    arena.pairs_of(participant)
+    for order in ("ab", "ba"):
+        ShownComparison.objects.update(order_shown=order)
+        listed = client.get(url)
+        for pair in (listed.data["results"][0], client.get(f"{url}{listed.data['results'][0]['number']}/").data):
+            texts = pair["text_a"], pair["text_b"]
+            assert pair["order_shown"] == order
+            assert (pair["first"], pair["second"]) == (texts if order == "ab" else texts[::-1])
+        assert "secret" not in listed.content.decode()
+    header = client.get(f"{url}?export=csv").content.decode().splitlines()[0]
+    assert header == "number,prompt,context,text_a,text_b,order_shown,first,second"
+
+
+def test_a_pair_that_was_not_drawn_for_someone_is_not_there(
+    study: Study, participant: Participant, client_of: Clients
+) -> None:
+    in_arena(study, pairs=6, comparisons_each=1)
+    participant.refresh_from_db()
+    [mine] = arena.pairs_of(participant)
+    other = Comparison.objects.exclude(id=mine.comparison_id).earliest("number")
+    assert client_of(participant).get(f"/api/v1/studies/{study.slug}/comparisons/{other.number}/").status_code == 404
 
 
 def test_those_who_run_a_study_see_what_was_drawn_for_whom_and_why(
