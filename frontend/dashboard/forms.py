@@ -1,5 +1,6 @@
 """Forms of the dashboard: what a study asks, promises and is set to. The step functions check it all again."""
 
+import re
 from itertools import count
 from typing import Any
 
@@ -14,6 +15,8 @@ from elicitation.models import Study
 from elicitation.study_settings import StudySettings, settings_of
 
 KEY = 30  # letters of a demographic question's key
+DIMENSION_KEY = re.compile("[a-z][a-z0-9_]{0,39}")
+MOST_LABEL, MOST_DIMENSIONS = 120, 6
 CONSENT_DRAFT = _(
     "You talk about one question, and check a card that says what you care about. Then you say which of other people's "
     "values seem wiser.\n\n"
@@ -71,9 +74,35 @@ class SettingsForm(DeskForm):
         help_text=_("Two texts side by side, blind. 0: none."),
     )
     comparison_seconds = forms.IntegerField(
-        label=_("Seconds that both answers must have been open"), min_value=0, max_value=120
+        label=_("Seconds that both answers must have been open"),
+        min_value=0,
+        max_value=120,
+        help_text=_("An answer that comes sooner is not taken; the person is told how long to wait."),
     )
-    raters_per_comparison = forms.IntegerField(label=_("People wanted for each pair"), min_value=1, max_value=1000)
+    raters_per_comparison = forms.IntegerField(
+        label=_("People wanted for each pair"),
+        min_value=1,
+        max_value=1000,
+        help_text=_("Pairs that fewer have judged are asked first. Counts are shown from five people on."),
+    )
+    comparisons_balance = forms.CharField(
+        label=_("Whose groups share each pair equally"),
+        required=False,
+        max_length=120,
+        help_text=_(
+            "The question about themselves that makes the groups: none judges a pair more often than its equal share. "
+            "Empty: no shares."
+        ),
+    )
+    dimensions = forms.CharField(
+        label=_("What pairs are also compared by, one on each line"),
+        required=False,
+        widget=_text(3),
+        help_text=_(
+            "A short name that the answers are kept under, a colon, and what people read: “honest: Which is more "
+            "honest?”. Up to six. A name that answers have should stay as it is."
+        ),
+    )
     social_role = forms.CharField(
         label=_("What the AI is to be (its role)"),
         required=False,
@@ -83,7 +112,7 @@ class SettingsForm(DeskForm):
     stakeholders = forms.CharField(
         label=_("Whose groups each have to agree to it"),
         required=False,
-        max_length=40,
+        max_length=120,
         help_text=_("The question about themselves that makes the groups. Empty: all people together."),
     )
     approval_threshold = forms.FloatField(label=_("Approval from which a group agrees"), min_value=0.01, max_value=1)
@@ -141,15 +170,43 @@ class SettingsForm(DeskForm):
             fields.append({"key": self._key(label, taken), "label": label, "choices": choices})
         return fields
 
+    def clean_dimensions(self) -> list[dict[str, str]]:
+        """Return what the lines say that pairs are compared by."""
+        found: dict[str, str] = {}
+        for line in filter(None, map(str.strip, self.cleaned_data["dimensions"].splitlines())):
+            key, sign, label = (part.strip() for part in line.partition(":"))
+            if not sign or not label:
+                what = _(
+                    "“%(line)s” needs a short name, a colon and what people read: “honest: Which is more honest?”."
+                )
+            elif not DIMENSION_KEY.fullmatch(key):
+                what = _(
+                    "In “%(line)s” the short name before the colon must begin with a small letter a–z, and hold only small "
+                    "letters, digits and _, 40 at most."
+                )
+            elif len(label) > MOST_LABEL:
+                what = _("“%(line)s” is too long: what people read has 120 letters at most.")
+            elif key in found:
+                what = _("“%(line)s” has a short name that stands on an earlier line too.")
+            elif len(found) == MOST_DIMENSIONS:
+                what = _("These are too many: a pair can be compared by six things at most.")
+            else:
+                found[key] = label
+                continue
+            raise ValidationError(what, params={"line": line[:80]})
+        return [{"key": key, "label": label} for key, label in found.items()]
+
     def clean(self) -> dict[str, Any]:
-        """Check that the stakeholders' question is one that is asked; it may be named by its words or by its key."""
+        """Check that what makes groups is a question that is asked; it may be named by its words or by its key."""
         told = super().clean() or {}
-        named = told.get("stakeholders", "").strip()
         keys = {field["label"]: field["key"] for field in told.get("demographics") or []}
-        if named and named not in {*keys, *keys.values()}:
-            known = ", ".join(keys) or _("none")
-            self.add_error("stakeholders", _("Name a question that people are asked about themselves: %s.") % known)
-        return told | {"stakeholders": keys.get(named, named)}
+        for name in ("stakeholders", "comparisons_balance"):
+            named = told.get(name, "").strip()
+            if named and "demographics" not in self.errors and named not in {*keys, *keys.values()}:
+                known = ", ".join(keys) or _("none")
+                self.add_error(name, _("Name a question that people are asked about themselves: %s.") % known)
+            told[name] = keys.get(named, named)
+        return told
 
     def _key(self, label: str, taken: set[str]) -> str:
         """Return what answers to the question are kept under: what they are kept under already, or a short name of it."""
@@ -166,7 +223,6 @@ class SettingsForm(DeskForm):
             "turn_budget",
             "interviewer",
             "stories_each",
-            "comparisons_each",
             "minutes",
             "withdraw_until",
             "keep_talks_months",
@@ -178,13 +234,16 @@ class SettingsForm(DeskForm):
                 "social_role",
                 "stakeholders",
                 "approval_threshold",
-                "comparison_seconds",
-                "raters_per_comparison",
                 "contact",
                 "most_participants",
                 "completion_code",
             )
         ]
+
+    def arena_fields(self) -> list[forms.BoundField]:
+        """Return the short fields about comparing two texts."""
+        names = ("comparisons_each", "raters_per_comparison", "comparison_seconds", "comparisons_balance")
+        return [self[name] for name in names]
 
     def settings(self) -> dict[str, Any]:
         """Return those of the fields that are settings of a study."""
@@ -202,7 +261,9 @@ class EditStudyForm(SettingsForm):
         described = {name: getattr(study, name) for name in ("title", "description", "is_listed")}
         chosen = settings_of(study)
         lines = [f"{field.label}: {'; '.join(field.choices)}" for field in chosen.demographics]
-        return cls(initial=chosen.model_dump() | described | {"demographics": "\n".join(lines)})
+        dimensions = [f"{dimension.key}: {dimension.label}" for dimension in chosen.dimensions]
+        texts = {"demographics": "\n".join(lines), "dimensions": "\n".join(dimensions)}
+        return cls(initial=chosen.model_dump() | described | texts)
 
 
 class NewStudyForm(SettingsForm):
@@ -239,7 +300,7 @@ class NewStudyForm(SettingsForm):
             "contexts": "\n".join(map(str, start.contexts)),
             "consent": CONSENT_DRAFT if chosen.has_interview else "",
         }
-        return cls(initial=chosen.model_dump() | {"demographics": ""} | texts)
+        return cls(initial=chosen.model_dump() | {"demographics": "", "dimensions": ""} | texts)
 
     def asked(self) -> list[studies.AskedQuestion]:
         """Return the questions; those of the template keep their topics."""

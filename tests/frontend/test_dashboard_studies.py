@@ -234,6 +234,52 @@ def test_saving_the_settings_untouched_changes_nothing(desk: Client, study: Stud
     assert settings_of(study) == before
 
 
+def test_what_two_texts_are_compared_by_can_be_set(desk: Client, study: Study) -> None:
+    typed = {
+        "comparisons_each": "8",
+        "raters_per_comparison": "12",
+        "comparison_seconds": "7",
+        "demographics": "Where do you live?: town; village",
+        "comparisons_balance": "Where do you live?",
+        "dimensions": "honest: Which is more honest?\n\nkind: Which is kinder: this or that?\n",
+    }
+    assert do(desk, "edit-study", study, "settings", **settings_form(desk, study) | typed).status_code == 302
+    study.refresh_from_db()
+    chosen = settings_of(study)
+    assert (chosen.comparisons_each, chosen.raters_per_comparison, chosen.comparison_seconds) == (8, 12, 7)
+    assert chosen.comparisons_balance == "where_do_you_live"
+    told = [(dimension.key, dimension.label) for dimension in chosen.dimensions]
+    assert told == [("honest", "Which is more honest?"), ("kind", "Which is kinder: this or that?")]
+    do(desk, "edit-study", study, "settings", **settings_form(desk, study))
+    study.refresh_from_db()
+    assert settings_of(study) == chosen
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "said"),
+    [
+        ("dimensions", "honest", "needs a short name, a colon and what people read"),
+        ("dimensions", "honest:", "needs a short name, a colon and what people read"),
+        ("dimensions", "More honest: Which?", "must begin with a small letter"),
+        ("dimensions", "a: one\na: two", "“a: two” has a short name that stands on an earlier line too"),
+        ("dimensions", f"a: {'x' * 121}", "is too long"),
+        ("dimensions", "\n".join(f"d{n}: x" for n in range(7)), "“d6: x”|six things at most"),
+        ("comparisons_balance", "Where?", "Name a question that people are asked about themselves: none."),
+        ("comparisons_each", "51", "less than or equal to 50"),
+    ],
+)
+def test_what_cannot_be_compared_by_is_told_beside_its_field(
+    desk: Client, study: Study, field: str, typed: str, said: str
+) -> None:
+    before = settings_of(study)
+    response = do(desk, "edit-study", study, "settings", **settings_form(desk, study) | {field: typed})
+    assert response.status_code == 400
+    beside = response.content.decode().split(f'name="{field}"')[1].split('<div class="ask">')[0]
+    assert said.split("|")[-1] in beside
+    study.refresh_from_db()
+    assert settings_of(study) == before
+
+
 def test_a_limit_can_be_taken_away(desk: Client, study: Study) -> None:
     studies.update_settings(study, {"most_participants": 40})
     do(desk, "edit-study", study, "settings", **settings_form(desk, study) | {"most_participants": ""})
