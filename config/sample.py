@@ -5,6 +5,7 @@ are simulated, the study says so everywhere, and none of their answers is told a
 """
 
 from collections.abc import Callable
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -18,6 +19,7 @@ from constitutions.extraction import extract
 from constitutions.models import ConstitutionVersion
 from constitutions.publishing import publish as publish_constitution
 from elicitation import (
+    arena,
     cards,
     comparisons,
     deduplication,
@@ -29,7 +31,7 @@ from elicitation import (
     studies,
     votes,
 )
-from elicitation.models import Comparison, ConsentText, Context, DrawItem, Interview, Participant, Question, Study
+from elicitation.models import ConsentText, Context, DrawItem, Interview, Participant, Question, Study
 from elicitation.study_settings import DemographicField, StudySettings, settings_of
 from graphs.building import build_graph
 from graphs.building import publish as publish_graph
@@ -78,7 +80,7 @@ def walk(people: int, seed: int, *, slug: str = texts.SLUG, tell: Tell = print) 
     if Study.objects.filter(slug=slug).exists():
         raise ValueError(f"there is a study {slug} already; name another with --slug")
     rng = np.random.default_rng(seed)
-    study = make_study(slug)
+    study = make_study(slug, people, rng)
     tell(f"study {slug}: {len(texts.QUESTIONS)} questions, {len(texts.CONTEXTS)} situations")
     cast = [texts.PERSONAS[i % len(texts.PERSONAS)] for i in range(people)]
     cast = [cast[i] for i in rng.permutation(people)]
@@ -91,8 +93,10 @@ def walk(people: int, seed: int, *, slug: str = texts.SLUG, tell: Tell = print) 
     tell(f"{reviewed} pairs of values to judge")
     cast_votes = sum(judge(person, persona, wisdom, rng) for person, persona in zip(joined, cast, strict=True))
     tell(f"{cast_votes} wisdom votes")
-    annotated = compare(study, joined, rng)
-    tell(f"{annotated} answers to comparisons")
+    compared = sum(compare(person, rng) for person in joined)
+    tell(f"{compared} answers to comparisons")
+    for person in joined:
+        leave(person, rng)
     graph = build_graph(study, seed=seed)
     publish_graph(graph)
     found = f"{graph.edge_count} arrows between {graph.value_count} values"
@@ -108,8 +112,9 @@ def walk(people: int, seed: int, *, slug: str = texts.SLUG, tell: Tell = print) 
     return Walked(study, graph, version)
 
 
-def make_study(slug: str) -> Study:
-    """Make the sample study, open and listed, with its texts."""
+def make_study(slug: str, people: int, rng: np.random.Generator) -> Study:
+    """Make the sample study for so many simulated people, open and listed, with its texts."""
+    pairs = texts.pairs_of_answers()
     chosen = StudySettings(
         interviewer="guide",
         demographics=[
@@ -118,6 +123,8 @@ def make_study(slug: str) -> Study:
         ],
         help_text=texts.HELP_TEXT,
         stories_each=5,
+        comparisons_each=ceil(RATERS * len(pairs) / people),
+        raters_per_comparison=RATERS,
         completion_code="MOOT-SAMPLE",
     )
     study = Study.objects.create(
@@ -136,6 +143,10 @@ def make_study(slug: str) -> Study:
     for n, (text, questions) in enumerate(texts.CONTEXTS, 1):
         context = Context.objects.create(study=study, number=n, text=text)
         context.questions.set([asked[q - 1] for q in questions])
+    dataset = comparisons.dataset_of(study)
+    for pair in pairs:
+        text_a, text_b = (pair.better, pair.other) if rng.random() < 0.5 else (pair.other, pair.better)
+        comparisons.add_comparison(dataset, prompt=pair.prompt, text_a=text_a, text_b=text_b)
     studies.open_study(study)
     study.refresh_from_db()
     return study
@@ -207,7 +218,7 @@ def review_stories(study: Study, wisdom: dict[str, int], people: int) -> int:
 
 
 def judge(person: Participant, persona: Persona, wisdom: dict[str, int], rng: np.random.Generator) -> int:
-    """Let one simulated person pick others' values, judge their stories, and leave. Returns how many votes they cast."""
+    """Let one simulated person pick others' values and judge their stories. Returns how many votes they cast."""
     shown = picks.draw_values(person)
     exposures = list(shown.exposures.select_related("value").order_by("position"))
     best = sorted(exposures, key=lambda e: (-wisdom[e.value.title], e.position))[: max(2, len(exposures) // 3)]
@@ -220,9 +231,6 @@ def judge(person: Participant, persona: Persona, wisdom: dict[str, int], rng: np
         gain = wisdom[item.story.to_value.title] - wisdom[item.story.from_value.title]
         votes.cast_wisdom_vote(person, item, answer=_vote(gain, rng))
         count += 1
-    asked = settings_of(person.study).exit_questions
-    participation.save_exit_answers(person, {q.key: int(rng.integers(3, 6)) for q in asked})
-    participation.finish(person)
     return count
 
 
@@ -237,24 +245,22 @@ def _vote(gain: int, rng: np.random.Generator) -> str:
     return "upgrade" if is_wiser else "no_upgrade"
 
 
-def compare(study: Study, people: list[Participant], rng: np.random.Generator) -> int:
-    """Let simulated people say which of two answers is better. Returns how many answers they gave."""
-    dataset = comparisons.dataset_of(study)
-    pairs: list[tuple[Comparison, str]] = []
-    for pair in texts.pairs_of_answers():
-        is_a = bool(rng.random() < 0.5)
-        text_a, text_b = (pair.better, pair.other) if is_a else (pair.other, pair.better)
-        made = comparisons.add_comparison(dataset, prompt=pair.prompt, text_a=text_a, text_b=text_b)
-        pairs.append((made, "a" if is_a else "b"))
-    count = 0
-    for place, (comparison, better) in enumerate(pairs):
-        raters = [people[(RATERS * place + i) % len(people)] for i in range(RATERS)]
-        for person in raters:
-            answer = better if rng.random() < LEANING else ("b" if better == "a" else "a")
-            order = "ab" if rng.random() < 0.5 else "ba"
-            comparisons.annotate(comparison, participant=person, answer=answer, order_shown=order)
-            count += 1
-    return count
+def compare(person: Participant, rng: np.random.Generator) -> int:
+    """Let one simulated person say which of two answers is better, for each pair that is drawn for them. Returns how many."""
+    better = {pair.better for pair in texts.pairs_of_answers()}
+    drawn = arena.pairs_of(person)
+    for item in drawn:
+        arena.see(item)
+        likes, other = ("a", "b") if item.comparison.text_a in better else ("b", "a")
+        arena.judge(item, answer=likes if rng.random() < LEANING else other)
+    return len(drawn)
+
+
+def leave(person: Participant, rng: np.random.Generator) -> None:
+    """Let one simulated person answer the last questions and finish."""
+    asked = settings_of(person.study).exit_questions
+    participation.save_exit_answers(person, {q.key: int(rng.integers(3, 6)) for q in asked})
+    participation.finish(person)
 
 
 def _one_of(choices: tuple[str, ...], rng: np.random.Generator) -> str:

@@ -1,6 +1,7 @@
 """The demo and the sample study: the whole walk with simulated people, the same for the same seed, and said to be so."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from io import StringIO
 
@@ -12,7 +13,8 @@ from rest_framework.test import APIClient
 from config.sample import ensure_sample_study
 from config.sample_study import SLUG
 from core.models import LLMCall
-from elicitation.models import Participant, Study, WisdomVote
+from elicitation import arena
+from elicitation.models import Annotation, Comparison, ComparisonDraw, Participant, ShownComparison, Study, WisdomVote
 
 pytestmark = pytest.mark.django_db
 
@@ -83,6 +85,16 @@ def test_the_sample_study_has_a_graph_with_arrows_and_a_constitution_with_princi
     client = APIClient()
     assert client.get(f"/api/v1/studies/{SLUG}/graphs/latest/", {"export": "mge"}).json()["edges"]
     assert client.get(f"/api/v1/constitutions/{SLUG}/latest/").json()["principles"]
+
+
+def test_simulated_people_compare_the_pairs_that_the_arena_drew_for_them(sample: Study) -> None:
+    drawn = ShownComparison.objects.filter(participant__study=sample)
+    raters = Counter(drawn.values_list("comparison_id", flat=True))
+    assert min(raters.values()) >= 5 and len(raters) == Comparison.objects.count()
+    assert not drawn.filter(answered_at=None).exists() and not drawn.filter(seen_at=None).exists()
+    assert not Annotation.objects.exclude(dwell_ms=None).exists()  # nobody read
+    for draw in ComparisonDraw.objects.all():
+        assert arena.replay(draw) == arena.items_of(draw)
 
 
 def test_the_sample_study_finds_the_planted_order_of_wisdom(sample: Study) -> None:
