@@ -1,6 +1,6 @@
 from django.urls import path
 
-from constitutions import api, ratification_api, signing_api, webhooks_api
+from constitutions import api, ratification_api, side_by_side_api, signing_api, webhooks_api
 
 VERSION = "constitutions/<slug:slug>/versions/<int:number>/"
 
@@ -16,6 +16,11 @@ urlpatterns = [
     path(f"{VERSION}approvals/", ratification_api.ApprovalsView.as_view(), name="approvals"),
     path(f"{VERSION}diff/<int:other>/", api.DiffView.as_view(), name="constitution-diff"),
     path(f"{VERSION}principles/<int:principle>/evidence/", api.EvidenceView.as_view(), name="principle-evidence"),
+    path(
+        "studies/<slug:slug>/comparisons/of-principles/",
+        side_by_side_api.PrinciplePairView.as_view(),
+        name="compare-principles",
+    ),
     path("signing-key/", signing_api.SigningKeyView.as_view(), name="signing-key"),
     path("signing-key/<str:key>/", signing_api.OneSigningKeyView.as_view(), name="signing-key-id"),
     path("webhooks/", webhooks_api.WebhookListView.as_view(), name="webhooks"),

@@ -158,7 +158,7 @@ def _options(dataset: Dataset, participant: Participant, moment: Moment, rule: M
             row.context,
         )
         for row in dataset.comparisons.filter(number__lte=moment.last_comparison).order_by("number")
-        if row.id not in mine
+        if row.id not in mine and row.text_a and row.text_b  # one of a value that was taken back has no texts any more
     ]
 
 

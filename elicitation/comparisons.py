@@ -369,9 +369,18 @@ def told_of_people(dataset: Dataset, given: Mapping[int, list[Given]]) -> dict[i
 
 
 def add_comparison(
-    dataset: Dataset, *, prompt: str, text_a: str, text_b: str, context: str = "", model_a: str = "", model_b: str = ""
+    dataset: Dataset,
+    *,
+    prompt: str,
+    text_a: str,
+    text_b: str,
+    context: str = "",
+    model_a: str = "",
+    model_b: str = "",
+    source_id: str = "",
 ) -> Comparison:
-    """Add one pair of texts to a dataset. Raises ValidationError for texts that cannot be stored."""
+    """Add one pair of texts to a dataset. Raises ValidationError for texts that cannot be stored, and IntegrityError for a source's
+    id that is there."""
     texts = {
         "prompt": clean_text(prompt, field="prompt", most=MOST_TEXT),
         "text_a": clean_text(text_a, field="text_a", most=MOST_TEXT, required=True),
@@ -381,7 +390,7 @@ def add_comparison(
     with transaction.atomic():
         number = next_number(Comparison, dataset=dataset)
         return Comparison.objects.create(
-            dataset=dataset, number=number, model_a=model_a[:200], model_b=model_b[:200], **texts
+            dataset=dataset, number=number, model_a=model_a[:200], model_b=model_b[:200], source_id=source_id, **texts
         )
 
 

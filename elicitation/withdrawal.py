@@ -17,7 +17,7 @@ from core.append_only import erasing, scrub_log
 from core.idempotency import forget_subject
 from core.ledger import forget_words
 from core.models import LLMCall
-from elicitation import deduplication
+from elicitation import deduplication, side_by_side
 from elicitation.models import (
     Annotator,
     CanonicalValue,
@@ -138,6 +138,8 @@ def _empty_own_values(participant: Participant) -> None:
     held = CanonicalValue.objects.filter(members__card__participant=participant)
     shared = CanonicalValue.objects.filter(members__card__in=ValuesCard.objects.exclude(participant=participant))
     own = set(held.exclude(id__in=shared.values("id")).values_list("id", flat=True)) | _left_behind_by(participant)
+    numbers = CanonicalValue.objects.filter(id__in=own).values_list("number", flat=True)
+    side_by_side.forget_values(participant.study, set(numbers))
     CanonicalValue.objects.filter(id__in=own).update(
         title="", description="", detail="", policies=[], extra={}, source_id="", is_archived=True
     )

@@ -13,12 +13,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from core.access import IsFacilitator, IsParticipant, caller_of
-from elicitation import arena, comparisons
+from elicitation import arena, comparisons, side_by_side
 from elicitation.api.downloads import DownloadableList
 from elicitation.api.draws import participant_in
 from elicitation.api.studies import changeable_study
+from elicitation.candidates import MOST_PROMPT
+from elicitation.comparison_formats.content import MOST_CONTEXT
 from elicitation.models import Annotation, Comparison, ShownComparison, Study
 from elicitation.study_settings import settings_of
+from elicitation.tables import MOST_ID
 
 
 class PairSerializer(serializers.ModelSerializer[Comparison]):
@@ -80,6 +83,31 @@ class JudgementSerializer(serializers.ModelSerializer[Annotation]):
     class Meta:
         model = Annotation
         fields = ("answer", "order_shown", "reason", "by_dimension")
+
+
+class TwoSerializer(serializers.Serializer[Any]):
+    """Two things, by their numbers, and what people are asked about them."""
+
+    first = serializers.IntegerField(min_value=0, max_value=MOST_ID)
+    second = serializers.IntegerField(min_value=0, max_value=MOST_ID)
+    prompt = serializers.CharField(max_length=MOST_PROMPT, required=False, allow_blank=True, default="")
+    context = serializers.CharField(  # type: ignore[assignment]
+        max_length=MOST_CONTEXT, required=False, allow_blank=True, default=""
+    )
+
+
+class ValuePairView(APIView):
+    """POST two values of the study: people compare them as two texts, blind."""
+
+    permission_classes = (IsFacilitator,)
+
+    @extend_schema(request=TwoSerializer, responses={201: PairSerializer})
+    def post(self, request: Request, slug: str) -> Response:
+        study = changeable_study(request, slug)
+        serializer = TwoSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        made = side_by_side.compare_values(study, **serializer.validated_data)
+        return Response(PairSerializer(made).data, status=status.HTTP_201_CREATED)
 
 
 class StudyComparisonListView(DownloadableList[Comparison]):
@@ -172,6 +200,7 @@ class JudgementView(APIView):
 
 urlpatterns = [
     path("studies/<slug:slug>/comparisons/", StudyComparisonListView.as_view(), name="study-comparisons"),
+    path("studies/<slug:slug>/comparisons/of-values/", ValuePairView.as_view(), name="compare-values"),
     path("studies/<slug:slug>/comparisons/<int:number>/", PairView.as_view(), name="study-comparison"),
     path("studies/<slug:slug>/comparisons/<int:number>/annotation/", JudgementView.as_view(), name="judgement"),
 ]

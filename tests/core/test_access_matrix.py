@@ -115,6 +115,8 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
         "get": RUNS | {"participant": IN, "other": IN, "left": IN, "outsider": 404},
         "post": CHANGES,
     },
+    "studies/<slug:slug>/comparisons/of-values/": {"post": CHANGES},
+    "studies/<slug:slug>/comparisons/of-principles/": {"post": CHANGES},
     "studies/<slug:slug>/comparisons/<int:number>/": {"get": TAKES_PART},
     "studies/<slug:slug>/comparisons/<int:number>/annotation/": {"put": TAKES_PART},
     "datasets/": {"get": EVERYONE},
