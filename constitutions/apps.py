@@ -8,7 +8,7 @@ class ConstitutionsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from constitutions.ratification import forget
+        from constitutions import blind_review, ratification
         from elicitation import withdrawal
 
-        withdrawal.also_forget.append(forget)
+        withdrawal.also_forget += [ratification.forget, blind_review.forget]

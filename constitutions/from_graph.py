@@ -20,6 +20,7 @@ from elicitation.models import CanonicalValue, Participant, ValueMember
 from graphs.models import GraphSnapshot
 
 
+
 class GraphPrinciple(NamedTuple):
     """A principle as it is told, and what stands behind it, by database id."""
 
@@ -31,6 +32,7 @@ class GraphPrinciple(NamedTuple):
 
 WINNER = "moral graph: winning value"
 BRIDGE = "moral graph: bridge between groups"
+FROM_GRAPH = (WINNER, BRIDGE)
 MOST_BRIDGES = 5
 MAX_Q = 0.05
 

@@ -150,6 +150,71 @@ class Approval(models.Model):
         indexes = [models.Index(fields=["version", "principle"])]
 
 
+class PrincipleReview(models.Model):
+    """Principles that the people of a study score without knowing where they come from. A study has one open review at a time."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="principle_reviews")
+    number = models.PositiveIntegerField()
+    parameters = models.JSONField(
+        default=dict, help_text="Hashes of the bodies, whether with the dropped, and the seed"
+    )
+    reworded_by = models.JSONField(
+        default=dict, help_text="Model and prompt that gave the texts one form; else plain rules"
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL)
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["study", "number"], name="one_review_per_number"),
+            models.UniqueConstraint(fields=["study"], condition=Q(closed_at=None), name="one_open_review_per_study"),
+        ]
+
+
+class ReviewItem(models.Model):
+    """One principle of a review. Reviewers see `text` and the random id; `source` and all else is for the report."""
+
+    class Source(models.TextChoices):
+        PEOPLE = "people", _("people")
+        MODEL = "model", _("a model")
+        MERGED = "merged", _("several that met")
+        MEASURED = "measured", _("measured in the texts")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    review = models.ForeignKey(PrincipleReview, on_delete=models.CASCADE, related_name="items")
+    number = models.PositiveIntegerField()
+    source = models.CharField(max_length=10, choices=Source.choices)
+    text = models.TextField(help_text="In the form that all of the review share")
+    original = models.TextField()
+    copies = models.PositiveIntegerField(default=1, help_text="How many principles of its source have these words")
+    fits = models.BooleanField(default=True, help_text="Whether the text is in the common form")
+    was_kept = models.BooleanField(default=True)
+
+    class Meta:
+        ordering = ["review_id", "number"]
+        constraints = [models.UniqueConstraint(fields=["review", "number"], name="one_item_per_number")]
+
+
+class ReviewScore(models.Model):
+    """What a person gives a principle, 1 to 5 by each criterion. The newest counts; all stay until the person leaves."""
+
+    item = models.ForeignKey(ReviewItem, on_delete=models.CASCADE, related_name="scores")
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="review_scores")
+    novelty = models.PositiveSmallIntegerField()
+    feasibility = models.PositiveSmallIntegerField()
+    clarity = models.PositiveSmallIntegerField()
+    acceptability = models.PositiveSmallIntegerField()
+    comment = models.TextField(blank=True, max_length=1000)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["id"]
+        indexes = [models.Index(fields=["item", "participant"])]
+
+
 class EvidenceWithdrawal(models.Model):
     """That evidence behind a published version was withdrawn since. How many people is not said: it may be one."""
 

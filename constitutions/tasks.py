@@ -1,13 +1,14 @@
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from constitutions import webhooks
+from constitutions import blind_review, webhooks
 from constitutions.extraction import body_of, extract
-from constitutions.models import Extraction, WebhookDelivery
+from constitutions.models import ConstitutionVersion, Extraction, WebhookDelivery
 from constitutions.options import options_among
 from constitutions.publishing import publish
-from core.jobs import Lease, job_task
-from core.models import User
+from core.jobs import Lease, job_task, request_job
+from core.models import Job, User
 from elicitation.models import Dataset, Study
 from elicitation.tasks import asking_a_model
 
@@ -70,3 +71,35 @@ def deliver_webhook(job: Lease) -> dict[str, Any]:
     if found.tries == job.inputs["tries"]:
         found = webhooks.deliver(found)
     return {"state": found.state, "status": found.status}
+
+
+@job_task("constitutions.review")
+def open_review(job: Lease) -> dict[str, Any]:
+    """Open a blind review as the job asks. Safe to run twice: the one that is open is not opened again."""
+    study = Study.objects.get(id=job.inputs["study"])
+    extractions = list(Extraction.objects.filter(id__in=job.inputs["extractions"]))
+    versions = list(ConstitutionVersion.objects.filter(id__in=job.inputs["versions"]))
+    with asking_a_model():
+        review = blind_review.open_review(
+            study,
+            [*extractions, *versions],
+            dropped=job.inputs["dropped"],
+            seed=job.inputs["seed"],
+            user=User.objects.filter(id=job.inputs["user"]).first(),
+        )
+    return {"review": review.number, "items": review.items.count()}
+
+
+def request_review(study: Study, made: Sequence[blind_review.Made], *, dropped: bool, seed: int = 0, user: User) -> Job:
+    """Have a review opened in the background. Raises at once what `open_review` would raise for what is asked."""
+    blind_review.must_be_free(study, made, dropped=dropped, seed=seed)
+    blind_review.principles_of(study, made, dropped=dropped)
+    inputs = {
+        "study": str(study.id),
+        "extractions": sorted(str(one.id) for one in made if isinstance(one, Extraction)),
+        "versions": sorted(one.id for one in made if isinstance(one, ConstitutionVersion)),
+        "dropped": dropped,
+        "seed": seed,
+        "user": user.id,
+    }
+    return request_job("constitutions.review", inputs, scope_key=study.scope_key, user=user)

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from constitutions import api, ratification_api, side_by_side_api, signing_api, webhooks_api
+from constitutions import api, ratification_api, review_api, side_by_side_api, signing_api, webhooks_api
 
 VERSION = "constitutions/<slug:slug>/versions/<int:number>/"
 
@@ -21,6 +21,11 @@ urlpatterns = [
         side_by_side_api.PrinciplePairView.as_view(),
         name="compare-principles",
     ),
+    path("studies/<slug:slug>/reviews/", review_api.ReviewListView.as_view(), name="reviews"),
+    path("studies/<slug:slug>/reviews/<int:number>/", review_api.ReviewView.as_view(), name="review"),
+    path("studies/<slug:slug>/reviews/<int:number>/close/", review_api.CloseReviewView.as_view(), name="review-close"),
+    path("studies/<slug:slug>/review-items/", review_api.ReviewItemListView.as_view(), name="review-items"),
+    path("studies/<slug:slug>/review-items/<uuid:pk>/", review_api.ReviewScoreView.as_view(), name="review-item"),
     path("signing-key/", signing_api.SigningKeyView.as_view(), name="signing-key"),
     path("signing-key/<str:key>/", signing_api.OneSigningKeyView.as_view(), name="signing-key-id"),
     path("webhooks/", webhooks_api.WebhookListView.as_view(), name="webhooks"),

@@ -43,6 +43,7 @@ TABLES = {
     "elicitation.ComparisonDraw": Table("participant", frozenset({"basis"})),
     "elicitation.ShownComparison": Table("participant", frozenset({"draw"})),
     "constitutions.Approval": Table("participant"),
+    "constitutions.ReviewScore": Table("participant"),
 }
 # Tables of rooms further down the walk: they hold no words of a person, only that a card or vote stands behind something.
 REFERENCES = {"constitutions.PrincipleEvidence"}

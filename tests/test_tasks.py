@@ -42,6 +42,10 @@ WORK: dict[str, Ask] = {
     "constitutions.extract": lambda study, user: {
         "dataset": str(study.dataset.id), "study": str(study.id), "user": user.id, "slug": "again", "seed": 3,
     },
+    "constitutions.review": lambda study, user: {
+        "study": str(study.id), "versions": [study.constitutions.get().versions.get(number=1).id], "extractions": [], "dropped": True,
+        "seed": 3, "user": user.id,
+    },
     "elicitation.propose_facets": lambda study, user: {"study": str(study.id)},
     "elicitation.propose_merges": lambda study, user: {"study": str(study.id)},
     "elicitation.propose_stories": lambda study, user: {"study": str(study.id)},

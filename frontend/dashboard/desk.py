@@ -47,6 +47,7 @@ def job_titles() -> dict[str, str]:
         "elicitation.write_candidates": _("Write answers to compare"),
         "graphs.build": _("Build the moral graph"),
         "constitutions.extract": _("Look for principles"),
+        "constitutions.review": _("Open a blind review"),
         "constitutions.deliver": _("Tell a webhook of a new version"),
         "reports.run": _("Make a report"),
     }
@@ -58,6 +59,7 @@ STEP_OF_WORK = {
     "elicitation.propose_facets": "values",
     "graphs.build": "graph",
     "constitutions.extract": "constitution",
+    "constitutions.review": "constitution",
 }
 
 

@@ -15,6 +15,6 @@ def test_the_web_process_knows_every_kind_of_work_that_can_be_asked_for(tmp_path
         [sys.executable, "-c", ASKS], cwd=ROOT, env=environment, capture_output=True, text=True, check=True
     )
     assert told.stdout.split() == [
-        "constitutions.deliver", "constitutions.extract", "elicitation.propose_facets", "elicitation.propose_merges", "elicitation.propose_stories",
+        "constitutions.deliver", "constitutions.extract", "constitutions.review", "elicitation.propose_facets", "elicitation.propose_merges", "elicitation.propose_stories",
         "elicitation.write_candidates", "graphs.build", "reports.run",
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from django.db import transaction
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
 
-from constitutions.models import Constitution, Webhook
+from constitutions.models import Constitution, PrincipleReview, ReviewItem, Webhook
 from core import api_keys
 from core.models import ApiKey, Job, User
 from elicitation import cards, interviews, studies, withdrawal
@@ -141,6 +141,11 @@ MATRIX: dict[str, dict[str, dict[str, int]]] = {
     "constitutions/<slug:slug>/versions/<int:number>/approvals/": dict.fromkeys(
         ("get", "post"), who(nobody=401, people=404, users=403, keys=403)
     ),
+    "studies/<slug:slug>/reviews/": {"get": RUNS, "post": CHANGES},
+    "studies/<slug:slug>/reviews/<int:number>/": {"get": RUNS},
+    "studies/<slug:slug>/reviews/<int:number>/close/": {"post": CHANGES},
+    "studies/<slug:slug>/review-items/": {"get": TAKES_PART},
+    "studies/<slug:slug>/review-items/<uuid:pk>/": {"put": TAKES_PART},
     "constitutions/<slug:slug>/versions/<int:number>/diff/<int:other>/": {"get": NOT_THERE},
     "constitutions/<slug:slug>/versions/<int:number>/principles/<int:principle>/evidence/": {"get": NOT_THERE},
     "constitutions/<slug:slug>/versions/<int:number>/signature/": {"get": NOT_THERE},
@@ -195,6 +200,8 @@ def world(
     Constitution.objects.create(slug="rules", title="Rules", study=study)
     job = Job.objects.create(kind="graphs.build", inputs_sha256="0", scope_key=study.scope_key)
     report = Report.objects.create(kind="funnel", study=study, body="{}", sha256=hashlib.sha256(b"{}").hexdigest())
+    review = PrincipleReview.objects.create(study=study, number=1, parameters={"seed": 0})
+    item = ReviewItem.objects.create(review=review, number=1, source="people", text="Prefer the answer that listens.")
     webhook = Webhook.objects.create(study=study, url="https://moot.example/", sealed_secret=b"")
     actors = {
         "nobody": None, "participant": participant, "other": other_participant, "outsider": join(other_study), "left": left,
@@ -203,7 +210,7 @@ def world(
     named = {
         "interviews/": {"pk": interview.id}, "jobs/": {"pk": job.id}, "reports/": {"pk": report.id}, "webhooks/": {"pk": webhook.id},
         "keys/": {"pk": ApiKey.objects.get(name="reader").id}, "datasets/": {"slug": dataset.slug},
-        "constitutions/": {"slug": "rules"}, "studies/": {"slug": study.slug},
+        "constitutions/": {"slug": "rules"}, "studies/": {"slug": study.slug, "pk": item.id},
     }  # fmt: skip
     return World(actors | {name: secret for name, (_key, secret) in keys.items()}, named)
 

@@ -10,7 +10,15 @@ from django.db import transaction
 from django.utils import timezone
 from rest_framework.test import APIClient
 
-from constitutions.models import Approval, Constitution, ConstitutionVersion, Extraction
+from constitutions import blind_review
+from constitutions.models import (
+    Approval,
+    Constitution,
+    ConstitutionVersion,
+    Extraction,
+    PrincipleReview,
+    ReviewItem,
+)
 from core.ledger import DatabaseLedger
 from core.models import IdempotencyKey, LLMCall
 from core.problems import Gone
@@ -101,6 +109,10 @@ def everything(participant: Participant, study: Study, context: Context) -> Part
     constitution = Constitution.objects.create(slug="moot", study=study)
     version = ConstitutionVersion.objects.create(constitution=constitution, number=1, extraction=extraction)
     Approval.objects.create(version=version, participant=person, principle=1, answer="approve", reason=SECRET)
+    review = PrincipleReview.objects.create(study=study, number=1, parameters={"seed": 0})
+    item = ReviewItem.objects.create(review=review, number=1, source="people", text="Prefer the answer that listens.")
+    marks = {"novelty": 3, "feasibility": 4, "clarity": 5, "acceptability": 2}
+    blind_review.score(item, person, marks, SECRET)
     verification.say(person, "fair_position", "not_fair", f"{SECRET} is higher")
     person.refresh_from_db()
     return person
