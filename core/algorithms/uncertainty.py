@@ -65,3 +65,17 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     q = np.empty_like(p)
     np.put_along_axis(q, order, np.minimum.accumulate(scaled[..., ::-1], axis=-1)[..., ::-1], axis=-1)
     return np.where(tested, np.minimum(q, 1.0), np.nan)
+
+
+def holm(p: np.ndarray) -> np.ndarray:
+    """Return adjusted p-values that control the chance of any false finding in the family. Shape as given, (n,).
+
+    NaN marks what is not tested, does not count in the family and stays NaN. Source: Holm 1979.
+    """
+    p = np.asarray(p, dtype=float)
+    adjusted = np.full(p.shape, np.nan)
+    tested = np.flatnonzero(~np.isnan(p))
+    order = tested[np.argsort(p[tested], kind="stable")]
+    scaled = p[order] * np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return adjusted
