@@ -11,24 +11,29 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
 from django.views import View
 
+from constitutions import blind_review
 from constitutions.evidence import ORDERS, SPEAKING, STANCES, evidence_behind
 from constitutions.exports import FORMS
 from constitutions.extraction import body_of
 from constitutions.judges import MEASURED
-from constitutions.models import Constitution, ConstitutionVersion, Extraction
+from constitutions.models import Constitution, ConstitutionVersion, Extraction, PrincipleReview, ReviewItem
 from constitutions.pairs import answers_behind
 from constitutions.publishing import changes, diff, notice_withdrawals, publish, version_body
 from constitutions.ratification import ratification
 from constitutions.signing import signature_of
+from constitutions.tasks import request_review
 from core.access import caller_of
+from core.jobs import request_job
 from core.models import Job
 from core.problems import Conflict
 from elicitation.comparison_formats import EXPORTS
 from elicitation.models import Annotation, Comparison, Dataset, Study
 from frontend.dashboard import searching
 from frontend.dashboard.desk import DeskPage, StudyDesk, newest_work, number_in, places
+from reports.models import Report
 
 SHOWN_ANNOTATORS = 50
+MOST_REVIEWABLE = 6  # versions
 PAIRS_A_PAGE = 10
 
 
@@ -147,13 +152,67 @@ class ConstitutionView(ConstitutionDesk, StudyDesk):
         dataset = Dataset.objects.filter(study=study).first() if typed.get("comparisons") == "yes" else None
         return study if has_graph else None, dataset
 
+    def act(self, request: HttpRequest) -> HttpResponseBase:
+        typed, study = request.POST, self.study
+        match typed.get("act"):
+            case "open-review":
+                made = [one for value, _name, one in self._reviewable() if value in typed.getlist("made")]
+                request_review(study, made, dropped=typed.get("dropped") == "yes", user=self.user)
+                return self.done(_("The review is being opened."), self.page, study.slug)
+            case "close-review":
+                blind_review.close(self._review(typed.get("review", "")))
+                return self.done(_("The review is closed. What was scored stays."), self.page, study.slug)
+            case "review-report":
+                number = self._review(typed.get("review", "")).number
+                inputs = {
+                    "kind": "blind_review",
+                    "study": str(study.id),
+                    "params": {"review": number},
+                    "user": self.user.id,
+                }
+                request_job("reports.run", inputs, scope_key=study.scope_key, user=self.user)
+                return self.done(_("The report is being made."), "dashboard:reports")
+        return super().act(request)
+
+    def _review(self, number: str) -> PrincipleReview:
+        return get_object_or_404(PrincipleReview, study=self.study, number=number_in(number))
+
+    def _reviewable(self) -> list[tuple[str, str, Extraction | ConstitutionVersion]]:
+        """Return what may be reviewed blind: what a form calls it, its name, and itself. What was found and not published comes first."""
+        found: list[tuple[str, str, Extraction | ConstitutionVersion]] = []
+        if (draft := self._draft()) and body_of(draft)["principles"]:
+            found.append((f"found:{draft.id}", _("Found, not published"), draft))
+        versions = ConstitutionVersion.objects.filter(constitution__study=self.study).order_by(
+            "-published_at", "-number"
+        )
+        for version in versions.select_related("extraction__dataset")[:MOST_REVIEWABLE]:
+            found.append((f"version:{version.id}", _("Version %d") % version.number, version))
+        return found
+
+    def _reviewing(self) -> dict[str, Any]:
+        """Return what the page says of blind reviews."""
+        review = self.study.principle_reviews.first()
+        state = blind_review.state_of(review) if review else None
+        if state:
+            state["named"] = [(ReviewItem.Source(source).label, n) for source, n in state["sources"].items()]
+        return {
+            "review": state,
+            "review_choices": [(value, name) for value, name, _one in self._reviewable()],
+            "review_job": newest_work(self.study, "constitutions.review"),
+            "review_report": Report.objects.filter(study=self.study, kind="blind_review").first(),
+        }
+
     def context(self) -> dict[str, Any]:
         dataset = Dataset.objects.filter(study=self.study).first()
-        return super().context() | {
-            "offers": searching.choices_for(self.study, dataset),
-            "published_graph": self.study.graphs.published().first(),
-            "comparisons": Comparison.objects.filter(dataset__study=self.study).count(),
-        }
+        return (
+            super().context()
+            | self._reviewing()
+            | {
+                "offers": searching.choices_for(self.study, dataset),
+                "published_graph": self.study.graphs.published().first(),
+                "comparisons": Comparison.objects.filter(dataset__study=self.study).count(),
+            }
+        )
 
 
 class DatasetView(ConstitutionDesk):

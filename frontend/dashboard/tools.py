@@ -14,7 +14,8 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views import View
 
-from constitutions.models import Constitution
+from constitutions.blind_review import CRITERIA
+from constitutions.models import Constitution, ReviewItem
 from core import api_keys, jobs
 from core.access import Caller, caller_of
 from core.jobs import request_job
@@ -149,6 +150,8 @@ class ReportView(DeskPage):
             "more_pairs": max(0, len(pairs) - MOST_PAIRS),
             "few_pairs": len(result.get("pairs", [])) - len(pairs),
             "least_shared": LEAST_SHARED,
+            "criteria": CRITERIA,
+            "sources": dict(ReviewItem.Source.choices),
         }
 
 

@@ -14,7 +14,7 @@ from constitutions.models import Approval, ConstitutionVersion
 from constitutions.publishing import version_body
 from constitutions.ratification import approve, given_by
 from elicitation.models import Study
-from frontend.participant.pages import ParticipantPage, number_in
+from frontend.participant.pages import ParticipantPage, place_in
 
 ANSWERS = (
     (Approval.Answer.APPROVE, _lazy("Yes, an AI should do this"), ""),
@@ -71,5 +71,4 @@ class PrinciplesView(ParticipantPage):
         }
 
     def _place(self, request: HttpRequest) -> int:
-        asked = number_in(request.POST.get("n") or request.GET.get("n", "")) or 1
-        return min(max(asked, 1), len(self.principles)) - 1
+        return place_in(request, len(self.principles))

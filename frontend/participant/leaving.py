@@ -9,6 +9,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from constitutions.blind_review import open_of
 from constitutions.models import Constitution
 from core.access import NOBODY
 from elicitation import draws, participation, personal_data, picks, withdrawal
@@ -47,6 +48,7 @@ class FinishView(ParticipantPage):
         return {
             "people": people,
             "has_principles": newest_version(self.study) is not None,
+            "has_review": open_of(self.study) is not None,
             "completion_code": self.settings.completion_code if self.participant.finished_at else "",
             "exit_given": self.participant.exit_answers,
             "standing": standing_of(self.participant),

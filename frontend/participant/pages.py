@@ -159,6 +159,12 @@ def number_in(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) < MOST_DIGITS else None
 
 
+def place_in(request: HttpRequest, many: int, otherwise: int = 0) -> int:
+    """Return which of `many` things, from 0 on, a page is asked for by `n`, counted from 1; `otherwise` where it is not."""
+    asked = number_in(request.POST.get("n") or request.GET.get("n", ""))
+    return otherwise if asked is None else min(max(asked, 1), many) - 1
+
+
 def problem_of(error: ValidationError | Problem | LLMError) -> dict[str, str]:
     """Return what a person is told: what happened, what is safe, what comes next."""
     if isinstance(error, ValidationError):

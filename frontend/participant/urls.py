@@ -1,6 +1,6 @@
 from django.urls import path
 
-from frontend.participant import approving, arriving, comparing, judging, leaving, talking, verifying
+from frontend.participant import approving, arriving, comparing, judging, leaving, reviewing, talking, verifying
 
 urlpatterns = [
     path("back/", arriving.BackView.as_view(), name="back"),
@@ -16,6 +16,7 @@ urlpatterns = [
     path("s/<slug:slug>/stories/", judging.StoriesView.as_view(), name="stories"),
     path("s/<slug:slug>/compare/", comparing.CompareView.as_view(), name="compare"),
     path("s/<slug:slug>/principles/", approving.PrinciplesView.as_view(), name="principles"),
+    path("s/<slug:slug>/review/", reviewing.ReviewView.as_view(), name="review-principles"),
     path("s/<slug:slug>/finish/", leaving.FinishView.as_view(), name="finish"),
     path("s/<slug:slug>/save-and-leave/", leaving.SaveAndLeaveView.as_view(), name="save-and-leave"),
     path("s/<slug:slug>/my-data/", leaving.MyDataView.as_view(), name="my-data"),

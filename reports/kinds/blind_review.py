@@ -64,7 +64,7 @@ def blind_review(study: Study, parameters: Parameters) -> dict[str, Any]:
         "least_reviews": FEWEST_REVIEWS,
         "alike_from": parameters.alike_from,
         "sources": [_source(name, counted, people.get(name, set()), unique[name]) for name in names],
-        "pairs": told,
+        "comparisons": told,
         "too_few": all(pair["verdict"] == TOO_FEW for pair in told),
     }
 

@@ -49,7 +49,7 @@ def people_in(study: Study, many: int) -> list[Participant]:
 def test_a_source_is_better_where_items_and_reviewers_say_so_and_nowhere_else(study: Study) -> None:
     scored(review_of(study, people=8, model=8), people_in(study, 8), better="people")
     result = told(study)
-    found = {row["criterion"]: (row["better"], row["verdict"]) for row in result["pairs"]}
+    found = {row["criterion"]: (row["better"], row["verdict"]) for row in result["comparisons"]}
     assert found["acceptability"] == ("people", "better")
     assert {found[name] for name in ("novelty", "feasibility", "clarity")} == {(None, "no difference shown")}
     people = next(source for source in result["sources"] if source["source"] == "people")
@@ -75,7 +75,7 @@ def test_sources_of_fewer_than_five_reviewers_are_withheld(study: Study) -> None
     scored(review_of(study, people=3, model=3), people_in(study, 4))
     result = told(study)
     assert [source["withheld"] for source in result["sources"]] == ["fewer than 5 people"] * 2
-    assert (result["pairs"], result["reviewers"], result["too_few"]) == ([], None, True)
+    assert (result["comparisons"], result["reviewers"], result["too_few"]) == ([], None, True)
     assert all(source["criteria"] == {} and source["reviews"] is None for source in result["sources"])
 
 
@@ -91,7 +91,7 @@ def test_one_who_left_a_source_out_cannot_be_worked_out(study: Study) -> None:
     scored(review_of(study, people=4, model=4), people_in(study, 8), p0="model")
     result = told(study)
     assert [source["reviewers"] for source in result["sources"]] == [7, 7]
-    assert all(row["by_reviewer"]["n"] == [7, 7] for row in result["pairs"])
+    assert all(row["by_reviewer"]["n"] == [7, 7] for row in result["comparisons"])
 
 
 def test_forty_copies_among_a_hundred_leave_sixty_percent(study: Study) -> None:
