@@ -7,13 +7,13 @@ import numpy as np
 from django.utils.translation import gettext as _
 from pydantic import BaseModel, ConfigDict, Field
 
+from constitutions.algorithms.merging import merge
 from constitutions.blind_review import CRITERIA, FEWEST_REVIEWS, scores_of, state_of
 from constitutions.judges import OPENING
 from constitutions.models import PrincipleReview, ReviewItem
-from elicitation.algorithms.similarity import duplicates, vectors
 from elicitation.groups import SMALLEST_CELL
 from elicitation.models import Study
-from reports.algorithms.blind_review import Compared, Pair, Reviews, compare, enough, item_means, mean_of
+from reports.algorithms.blind_review import FEWEST, Compared, Pair, Reviews, compare, enough, item_means, mean_of
 from reports.registry import report
 
 ALIKE_FROM = 0.8
@@ -97,14 +97,12 @@ def _people(reviews: Reviews) -> dict[str, set[int]]:
 
 
 def _unique(items: list[ReviewItem], alike_from: float) -> dict[str, dict[str, Any]]:
-    """Return for each source how many of its principles say something of their own: copies and what is as alike as that are one."""
-    rows = vectors([item.text.removeprefix(OPENING) for item in items])
+    """Return for each source how many of its principles say something of their own: copies, and what is as alike as that, are one."""
     found = {}
     for source in {item.source for item in items}:
-        places = [place for place, item in enumerate(items) if item.source == source]
-        groups = duplicates(rows[places], least=alike_from)
-        said = sum(items[place].copies for place in places)
-        own = int(groups.max()) + 1
+        mine = [item for item in items if item.source == source]
+        own = len(merge([item.text.removeprefix(OPENING).strip(" .") for item in mine], alike_from))
+        said = sum(item.copies for item in mine)
         found[source] = {"said": said, "unique": own, "share": own / said}
     return found
 
@@ -125,7 +123,8 @@ def _source(name: str, counted: Reviews, people: set[int], unique: dict[str, Any
 
 def _pair(pair: Pair, first: set[int], second: set[int]) -> dict[str, Any]:
     is_told = len(first & second) >= SMALLEST_CELL and not 0 < len(first ^ second) < SMALLEST_CELL
-    is_enough = is_told and min(pair.items.n) >= 2
+    is_enough = is_told and min(pair.items.n) >= FEWEST
+    is_tested = None not in (pair.items.p, pair.people.p)
     return {
         "criterion": list(CRITERIA)[pair.criterion],
         "first": pair.first,
@@ -135,8 +134,12 @@ def _pair(pair: Pair, first: set[int], second: set[int]) -> dict[str, Any]:
         "by_reviewer": _compared(pair.people) if is_told else None,
         "mixed_model": _compared(pair.mixed),
         "better": pair.better if is_enough else None,
-        "verdict": TOO_FEW if not is_enough else "better" if pair.better else "no difference shown",
+        "verdict": TOO_FEW if not is_enough else _verdict(pair) if is_tested else "nothing varies",
     }
+
+
+def _verdict(pair: Pair) -> str:
+    return "better" if pair.better else "no difference shown"
 
 
 def _compared(told: Compared) -> dict[str, Any]:

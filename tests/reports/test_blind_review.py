@@ -105,6 +105,23 @@ def test_forty_copies_among_a_hundred_leave_sixty_percent(study: Study) -> None:
     assert found["people"]["share"] == 1.0
 
 
+def test_opposites_are_no_duplicates(study: Study) -> None:
+    review = review_of(study, people=2)
+    for item, text in zip(review.items.all(), ("says what is not known", "says what is known"), strict=True):
+        review.items.filter(id=item.id).update(text=f"Prefer the answer that {text}.")
+    assert told(study)["sources"][0]["duplicates"]["unique"] == 2
+
+
+def test_where_nothing_varies_nothing_is_claimed(study: Study) -> None:
+    review = review_of(study, people=3, model=3)
+    for person in people_in(study, 5):
+        for item in review.items.all():
+            mark = 4 if item.source == "people" else 2
+            marks = dict.fromkeys(("novelty", "feasibility", "clarity", "acceptability"), mark)
+            ReviewScore.objects.create(item=item, participant=person, **marks)
+    assert {(row["verdict"], row["better"]) for row in told(study)["comparisons"]} == {("nothing varies", None)}
+
+
 def test_a_review_that_is_not_there_is_said(study: Study) -> None:
     with pytest.raises(ValidationError, match="no such blind review"):
         told(study, review=3)
