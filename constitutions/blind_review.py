@@ -27,17 +27,18 @@ from constitutions.models import ConstitutionVersion, Extraction, PrincipleRevie
 from constitutions.publishing import version_body
 from constitutions.spending import PREFIX
 from constitutions.voting import raise_what_stops
-from core.ledger import llm_for
-from core.models import User
+from core.ledger import forget_words, llm_for
+from core.models import LLMCall, User
 from core.numbers import next_number
 from core.problems import Conflict
 from core.text import clean_text
 from elicitation.groups import SMALLEST_CELL
-from elicitation.models import Participant, Study
+from elicitation.models import CanonicalValue, Participant, Study
 from elicitation.participation import hold, must_be_here
 from llm_client import LLM, LLMError, Request
 
 PROMPT = "reword_principles"
+REWORD = f"{PREFIX}reword"
 MOST_ITEMS = 200
 MOST_A_CALL = 20
 MOST_WORDS = 40  # the prompt asks for 30
@@ -61,12 +62,13 @@ Made = Extraction | ConstitutionVersion
 
 
 class Said(NamedTuple):
-    """A principle as its source says it; `copies` is how many of its source say just this."""
+    """A principle as its source says it; `copies` is how many of its source say just this, `value_id` the value whose words it has."""
 
     original: str
     source: str
     was_kept: bool
     copies: int = 1
+    value_id: int = 0
 
 
 class Worded(NamedTuple):
@@ -113,9 +115,16 @@ def open_review(
                 created_by=user,
             )
             ReviewItem.objects.bulk_create(
-                ReviewItem(review=review, number=number, text=text.text, fits=text.fits, **one._asdict())
+                ReviewItem(
+                    review=review,
+                    number=number,
+                    text=text.text,
+                    fits=text.fits,
+                    **one._asdict() | {"value_id": one.value_id or None},
+                )
                 for number, (one, text) in enumerate(rows, 1)
             )
+            _empty_words_taken_back(study)  # while a model was asked
             return review
     except IntegrityError:  # opened by someone else at the same moment
         if found := must_be_free(study, made, dropped=dropped, seed=seed):
@@ -145,12 +154,17 @@ def principles_of(study: Study, made: Sequence[Made], *, dropped: bool = False) 
     if not made:
         raise ValidationError({"extractions": _("Choose what to review.")})
     found: list[Said] = []
+    values = dict(CanonicalValue.objects.filter(study=study).exclude(title="").values_list("number", "id"))
     for one in made:
         if not _is_of(one, study):
             raise ValidationError({"extractions": _("Not all of these are of this study.")})
         body = version_body(one) if isinstance(one, ConstitutionVersion) else body_of(one)
         for name in ("principles", "dropped") if dropped else ("principles",):
-            found += [Said(p["text"], _source(p), name == "principles") for p in body.get(name, [])]
+            found += [
+                Said(p["text"], _source(p), name == "principles", value_id=values[p["value"]] if "value" in p else 0)
+                for p in body.get(name, [])
+                if re.search(r"\w", p["text"]) and ("value" not in p or p["value"] in values)
+            ]
     said = _met(_distinct(found))
     if not said:
         raise ValidationError({"extractions": _("There are no principles in what you chose.")})
@@ -198,7 +212,8 @@ def _met(said: Sequence[Said]) -> list[Said]:
         if len({one.source for one in alike} - {Source.MERGED}) < 2:
             found += alike
         else:
-            found.append(Said(alike[0].original, Source.MERGED, any(one.was_kept for one in alike)))
+            value_id = max(one.value_id for one in alike)
+            found.append(Said(alike[0].original, Source.MERGED, any(one.was_kept for one in alike), value_id=value_id))
     return sorted(found)
 
 
@@ -213,6 +228,7 @@ def _one_each(said: Sequence[Said], worded: Sequence[Worded]) -> list[tuple[Said
                 source=one.source if same else Source.MERGED,
                 was_kept=before[0].was_kept or one.was_kept,
                 copies=before[0].copies + one.copies if same else 1,
+                value_id=max(before[0].value_id, one.value_id),
             )
         told[text.text] = (one, text)
     return list(told.values())
@@ -240,7 +256,7 @@ def _by_model(texts: Sequence[str], llm: LLM) -> list[Worded]:
 def _request(batch: Sequence[str]) -> Request[Any]:
     material = {"rules": [{"rule": number, "text": text} for number, text in enumerate(batch, 1)]}
     names = tuple(f"r{number}" for number in range(1, len(batch) + 1))
-    return Request(prompt_named(PROMPT), written(material), answer_type("Reworded", names, str), f"{PREFIX}reword")
+    return Request(prompt_named(PROMPT), written(material), answer_type("Reworded", names, str), REWORD)
 
 
 def checked(said: str) -> str:
@@ -265,8 +281,8 @@ def close(review: PrincipleReview) -> None:
 
 
 def items_for(review: PrincipleReview, participant: Participant) -> list[ReviewItem]:
-    """Return a review's principles in the order that this person sees, the same each time."""
-    items = list(review.items.order_by("number"))
+    """Return a review's principles in the order that this person sees, the same each time; without those whose words were taken back."""
+    items = list(review.items.exclude(text="").order_by("number"))
     rng = np.random.default_rng([review.parameters["seed"], participant.number])
     return [items[place] for place in rng.permutation(len(items))]
 
@@ -278,7 +294,7 @@ def score(item: ReviewItem, participant: Participant, scores: Mapping[str, Any],
     principle is of another study; Conflict where the review is closed; and as `participation.must_be_here` does.
     """
     must_be_here(participant)
-    if item.review.study_id != participant.study_id:
+    if item.review.study_id != participant.study_id or not item.text:
         raise ValidationError({"item": _("This principle is not of your study.")})
     what = _("%(criterion)s: choose a number from 1 to 5.")
     wrong = {name: what % {"criterion": told[0]} for name, told in CRITERIA.items() if not _is_score(scores.get(name))}
@@ -307,8 +323,16 @@ def given_by(participant: Participant, review: PrincipleReview) -> dict[UUID, Re
 
 
 def forget(participant: Participant) -> None:
-    """Delete what a person who takes everything back gave to principles."""
+    """Delete what a person who takes everything back gave to principles, and the words of those that were theirs alone. What others
+    gave those stays."""
     ReviewScore.objects.filter(participant=participant).delete()
+    _empty_words_taken_back(participant.study)
+
+
+def _empty_words_taken_back(study: Study) -> None:
+    gone = ReviewItem.objects.filter(review__study=study, value__title="").exclude(text="")
+    if gone.update(text="", original=""):
+        forget_words(LLMCall.objects.filter(purpose=REWORD, scope_key=study.scope_key))
 
 
 def scores_of(review: PrincipleReview) -> list[tuple[int, int, tuple[int, ...]]]:

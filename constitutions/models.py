@@ -192,6 +192,13 @@ class ReviewItem(models.Model):
     copies = models.PositiveIntegerField(default=1, help_text="How many principles of its source have these words")
     fits = models.BooleanField(default=True, help_text="Whether the text is in the common form")
     was_kept = models.BooleanField(default=True)
+    value = models.ForeignKey(
+        CanonicalValue,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        help_text="Whose words these are: they go with it",
+    )
 
     class Meta:
         ordering = ["review_id", "number"]

@@ -100,10 +100,10 @@ def _unique(items: list[ReviewItem], alike_from: float) -> dict[str, dict[str, A
     """Return for each source how many of its principles say something of their own: copies, and what is as alike as that, are one."""
     found = {}
     for source in {item.source for item in items}:
-        mine = [item for item in items if item.source == source]
+        mine = [item for item in items if item.source == source and item.text]
         own = len(merge([item.text.removeprefix(OPENING).strip(" .") for item in mine], alike_from))
         said = sum(item.copies for item in mine)
-        found[source] = {"said": said, "unique": own, "share": own / said}
+        found[source] = {"said": said, "unique": own, "share": own / said if said else None}
     return found
 
 

@@ -14,12 +14,13 @@ from constitutions.models import Extraction, PrincipleReview, ReviewItem, Review
 from core import jobs
 from core.canonical import canonical_bytes, sha256_of
 from core.jobs import perform
-from core.models import Job, User
+from core.ledger import DatabaseLedger
+from core.models import Job, LLMCall, User
 from core.problems import Conflict, Gone
 from elicitation import personal_data, withdrawal
-from elicitation.models import Participant, Study
+from elicitation.models import CanonicalValue, Participant, Study
 from llm_client.fake import FakeLLM
-from tests.people import join
+from tests.people import card_of, join
 
 pytestmark = pytest.mark.usefixtures("db")
 PROPOSED = "proposed by a model"
@@ -177,6 +178,41 @@ def test_who_takes_everything_back_takes_their_scores_too(review: PrincipleRevie
         score(item, participant, MARKS)
 
 
+def test_words_of_a_value_that_was_taken_back_go_and_what_others_gave_them_stays(
+    study: Study, participant: Participant, other_participant: Participant
+) -> None:
+    card_of(participant, title="Letting go")
+    value = CanonicalValue.objects.get()
+    said = [PRINCIPLES[0], PRINCIPLES[1] | {"value": value.number}]
+    made = extraction_of(study, said)
+    answers = {"r1": "Prefer the answer that is kind", "r2": "Prefer the answer that minds moments of choice"}
+    llm = FakeLLM([answers], ledger=DatabaseLedger(study.scope_key))
+    review = open_review(study, [made], llm=llm)
+    item = review.items.get(value=value)
+    score(item, other_participant, MARKS)
+    withdrawal.withdraw(participant)
+    item.refresh_from_db()
+    assert (item.text, item.original) == ("", "") and item.scores.count() == 1
+    assert [shown.original for shown in items_for(review, other_participant)] == ["Be kind."]
+    assert [one.original for one in principles_of(study, [made])] == ["Be kind."]
+    assert not LLMCall.objects.exclude(raw_text="").exists()
+
+
+def test_words_that_are_taken_back_while_a_model_rewords_them_are_not_stored(
+    study: Study, participant: Participant
+) -> None:
+    card_of(participant, title="Letting go")
+    made = extraction_of(study, [PRINCIPLES[1] | {"value": CanonicalValue.objects.get().number}])
+
+    def answer_late(asked: Any) -> dict[str, str]:
+        withdrawal.withdraw(Participant.objects.get(id=participant.id))
+        return {"r1": "Prefer the answer that minds moments of choice"}
+
+    review = open_review(study, [made], llm=FakeLLM(answer_late, ledger=DatabaseLedger(study.scope_key)))
+    assert [(item.text, item.original) for item in review.items.all()] == [("", "")]
+    assert not LLMCall.objects.exclude(raw_text="").exists()
+
+
 def test_how_many_reviewed_is_withheld_while_it_is_one_to_four_people(review: PrincipleReview, study: Study) -> None:
     assert state_of(review)["reviewers"] == 0
     item = review.items.get(number=1)
@@ -218,3 +254,14 @@ def test_those_who_run_the_study_open_a_review_and_close_it(
     assert client.post(address, {"extractions": [str(made.id)]}, format="json").status_code == 409
     assert client.post(f"{address}1/close/").json()["is_open"] is False
     assert client.post(address, {}, format="json").status_code == 400
+
+
+def test_what_belongs_to_others_is_as_if_it_were_not_there(
+    study: Study, other_study: Study, facilitator: User, stranger: User, client_of: Callable[..., APIClient]
+) -> None:
+    foreign, address = extraction_of(other_study, PRINCIPLES), "/api/v1/studies/letting-go/reviews/"
+    for wanted in ({"extractions": [str(foreign.id)]}, {"versions": ["rules/1"]}):
+        assert client_of(facilitator).post(address, wanted, format="json").status_code == 404
+    item = open_review(other_study, [foreign]).items.get(number=1)
+    theirs = f"/api/v1/studies/letting-go/review-items/{item.id}/"
+    assert client_of(join(study)).put(theirs, MARKS, format="json").status_code == 404
