@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.shortcuts import get_object_or_404
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -33,15 +33,6 @@ class OpenReviewSerializer(serializers.Serializer[Any]):
     seed = serializers.IntegerField(default=0, min_value=0, max_value=LARGEST_SEED)
 
 
-class ReviewItemSerializer(serializers.ModelSerializer[ReviewItem]):
-    """A principle to be scored. Where it comes from is not told."""
-
-    class Meta:
-        model = ReviewItem
-        fields = ("id", "text")
-        read_only_fields = fields
-
-
 class ReviewScoreSerializer(serializers.ModelSerializer[ReviewScore]):
     """What you give a principle, 1 to 5 by each criterion."""
 
@@ -53,12 +44,28 @@ class ReviewScoreSerializer(serializers.ModelSerializer[ReviewScore]):
         }
 
 
+class ReviewItemSerializer(serializers.ModelSerializer[ReviewItem]):
+    """A principle to be scored, and what you gave it. Where it comes from is not told."""
+
+    given = serializers.SerializerMethodField()
+
+    class Meta:
+        model = ReviewItem
+        fields = ("id", "text", "given")
+        read_only_fields = fields
+
+    @extend_schema_field(ReviewScoreSerializer(allow_null=True))
+    def get_given(self, item: ReviewItem) -> dict[str, Any] | None:
+        given = self.context["given"].get(item.id)
+        return ReviewScoreSerializer(given).data if given else None
+
+
 class ReviewListView(APIView):
     """The study's blind reviews, newest first, without scores. POST opens one in the background."""
 
     permission_classes = (IsFacilitator,)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(operation_id="studies_reviews_list", responses={200: OpenApiTypes.OBJECT})
     def get(self, request: Request, slug: str) -> Response:
         study = get_object_or_404(Study.objects.run_by(caller_of(request)), slug=slug)
         return Response([state_of(review) for review in study.principle_reviews.all()])
@@ -111,20 +118,14 @@ class ReviewItemListView(APIView):
 
     permission_classes = (IsParticipant,)
 
-    @extend_schema(responses={200: OpenApiTypes.OBJECT})
+    @extend_schema(responses=ReviewItemSerializer(many=True))
     def get(self, request: Request, slug: str) -> Response:
         me = participant_in(request, slug)
         review = open_of(me.study)
         if review is None:
             return Response([])
-        given = given_by(me, review)
-        return Response(
-            [
-                ReviewItemSerializer(item).data
-                | {"given": ReviewScoreSerializer(given[item.id]).data if item.id in given else None}
-                for item in items_for(review, me)
-            ]
-        )
+        context = {"given": given_by(me, review)}
+        return Response(ReviewItemSerializer(items_for(review, me), many=True, context=context).data)
 
 
 class ReviewScoreView(APIView):

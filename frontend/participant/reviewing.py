@@ -22,9 +22,9 @@ class ReviewView(ParticipantPage):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if self.participant is not None:
             found = open_of(self.study)
-            if found is None:
+            self.items = items_for(found, self.participant) if found else []
+            if found is None or not self.items:
                 return redirect("finish", self.study.slug)
-            self.items = items_for(found, self.participant)
             self.given = given_by(self.participant, found)
         return super().dispatch(request, *args, **kwargs)
 

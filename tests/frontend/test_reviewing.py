@@ -86,6 +86,8 @@ def test_the_last_page_leads_there_while_a_review_is_open(
 ) -> None:
     Study.objects.filter(id=study.id).update(state="closed")
     assert PAGE in walked.get("/s/letting-go/finish/").content.decode()
+    review.items.update(text="")
+    assert walked.get(PAGE)["Location"].endswith("/finish/")
     close(review)
     assert PAGE not in walked.get("/s/letting-go/finish/").content.decode()
     assert walked.get(PAGE)["Location"].endswith("/finish/")
