@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from constitutions.algorithms.merging import merge
 from constitutions.algorithms.style import common_form
+from constitutions.asking import ask_all
 from constitutions.extraction import body_of
 from constitutions.from_graph import FROM_GRAPH
 from constitutions.judges import MEASURED, OPENING
@@ -26,7 +27,6 @@ from constitutions.model_judge import BY_HAND
 from constitutions.models import ConstitutionVersion, Extraction, PrincipleReview, ReviewItem, ReviewScore
 from constitutions.publishing import version_body
 from constitutions.spending import PREFIX
-from constitutions.voting import raise_what_stops
 from core.ledger import forget_words, llm_for
 from core.models import LLMCall, User
 from core.numbers import next_number
@@ -243,8 +243,7 @@ def by_rules(original: str) -> Worded:
 def _by_model(texts: Sequence[str], llm: LLM) -> list[Worded]:
     """Return the principles as a model rewords them. One whose answer is not in the form is worded by rules, and does not fit."""
     batches = [texts[start : start + MOST_A_CALL] for start in range(0, len(texts), MOST_A_CALL)]
-    answers = llm.ask_many([_request(batch) for batch in batches])
-    raise_what_stops(answers)
+    answers = ask_all([_request(batch) for batch in batches], llm)
     found = []
     for batch, answer in zip(batches, answers, strict=True):
         for number, text in enumerate(batch, 1):

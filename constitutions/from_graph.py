@@ -20,7 +20,6 @@ from elicitation.models import CanonicalValue, Participant, ValueMember
 from graphs.models import GraphSnapshot
 
 
-
 class GraphPrinciple(NamedTuple):
     """A principle as it is told, and what stands behind it, by database id."""
 

@@ -9,7 +9,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("constitutions", "0005_approvals"),
+        ("constitutions", "0006_every_stance"),
         ("elicitation", "0006_arena"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
