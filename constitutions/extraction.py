@@ -5,10 +5,12 @@ seed give the same bytes. "Not enough evidence" is an answer.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from itertools import chain
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from django.core.exceptions import ValidationError
@@ -32,6 +34,7 @@ from constitutions.proposing import PROMPT as PROPOSER
 from constitutions.spending import PREFIX, counted, no_calls, told_since
 from constitutions.voting import PROMPT as VOTER
 from constitutions.wording import MOST_COMPARISONS, Checked, check_wording
+from core.bulk import insert_rows
 from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.ledger import llm_for
 from core.models import User
@@ -353,31 +356,26 @@ def _store_evidence(
     extraction: Extraction, stances: Sequence[Stance], pairs: Pairs | None, from_graph: Sequence[GraphPrinciple]
 ) -> int:
     """Store what stands behind the principles, and return how many rows that is."""
-    rows = (
-        [
-            PrincipleEvidence(
-                extraction=extraction,
-                principle=stance.principle,
-                stance=said,
-                side={"for": answer, "against": _OTHER[answer]}.get(said, ""),
-                comparison=comparison,
-            )
-            for stance in stances
-            for comparison, answer, said in zip(pairs.rows, pairs.answers, stance.names(), strict=True)
-        ]
-        if pairs
-        else []
+    return insert_rows(
+        PrincipleEvidence,
+        ("extraction_id", "principle", "stance", "side", "comparison_id", "value_id", "card_id", "vote_id"),
+        chain(_of_comparisons(extraction.id, stances, pairs), _of_graph(extraction.id, from_graph)),
     )
+
+
+def _of_comparisons(extraction: UUID, stances: Sequence[Stance], pairs: Pairs | None) -> Iterator[tuple[Any, ...]]:
+    if pairs is None:
+        return
+    for stance in stances:
+        for comparison, answer, said in zip(pairs.rows, pairs.answers, stance.names(), strict=True):
+            side = {"for": answer, "against": _OTHER[answer]}.get(said, "")
+            yield extraction, stance.principle, said, side, comparison.id, None, None, None
+
+
+def _of_graph(extraction: UUID, from_graph: Sequence[GraphPrinciple]) -> Iterator[tuple[Any, ...]]:
     for number, principle in enumerate(from_graph, 1):
-        rows.append(
-            PrincipleEvidence(extraction=extraction, principle=number, stance="source", value_id=principle.value_id)
-        )
-        rows += [
-            PrincipleEvidence(extraction=extraction, principle=number, stance="source", card_id=card)
-            for card in principle.card_ids
-        ]
-        rows += [
-            PrincipleEvidence(extraction=extraction, principle=number, stance=stance, vote_id=vote)
-            for vote, stance in principle.votes
-        ]
-    return len(PrincipleEvidence.objects.bulk_create(rows, 1000))
+        yield extraction, number, "source", "", None, principle.value_id, None, None
+        for card in principle.card_ids:
+            yield extraction, number, "source", "", None, None, card, None
+        for vote, stance in principle.votes:
+            yield extraction, number, stance, "", None, None, None, vote

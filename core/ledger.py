@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet, Sum
 
+from core.bulk import insert_rows
 from core.models import LLMCall
 from llm_client import LLM, Call, LLMSettings
 
@@ -21,6 +22,9 @@ PATIENCE = 75.0  # seconds that a person waits for a model before they are told,
 # Rooms to the right tell whether the one a call is about took everything back, perhaps while the model was asked; within the
 # transaction they also keep that person from leaving until it ends.
 gone_checks: list[Callable[[str], bool]] = []
+
+
+_COLUMNS = [field.attname for field in LLMCall._meta.concrete_fields if field.attname != "created_at"]
 
 
 class DatabaseLedger:
@@ -64,8 +68,9 @@ class DatabaseLedger:
         if not rows:
             return
         with transaction.atomic():
-            LLMCall.objects.bulk_create(rows)
+            insert_rows(LLMCall, _COLUMNS, ([getattr(row, name) for name in _COLUMNS] for row in rows))
             for row in rows:
+                row._state.adding = False
                 if row.subject and any(is_gone(row.subject) for is_gone in gone_checks):
                     forget_words(LLMCall.objects.filter(id=row.id))
 

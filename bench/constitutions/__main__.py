@@ -171,7 +171,9 @@ def _write(path: Path, pairs: int) -> dict[str, Any]:
 
 def _run(llm: Any, pairs: int, *, is_full: bool) -> dict[str, Any]:
     import scipy.stats  # noqa: F401  what is loaded when it is first needed, as a worker has done: loading is timed for neither
-    import sklearn.feature_extraction.text  # noqa: F401
+    import sklearn.feature_extraction.text
+    import sklearn.linear_model
+    import sklearn.preprocessing  # noqa: F401
 
     from constitutions.extraction import body_of, extract
     from constitutions.model_judge import ModelJudge
