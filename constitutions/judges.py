@@ -47,6 +47,15 @@ class Candidate(NamedTuple):
         return "encouraged" if sign > 0 or self.less else "discouraged"
 
 
+def read_back(text: str, source: str, by_hand: bool) -> Candidate:
+    """Return the candidate of a model, or one written by hand, from its wording as an extraction tells it, whichever way round."""
+    if by_hand:
+        said = text.removeprefix("Do not follow: “").removesuffix("”") if text.startswith("Do not follow: “") else text
+        return Candidate(name=said, more="", source=source, sentence=said)
+    phrase = text.removeprefix(f"{OPENING} ").removeprefix("Avoid the answer that ").removesuffix(".")
+    return Candidate(name=f"{OPENING} {phrase}", more=phrase, source=source)
+
+
 class Cells(NamedTuple):
     """How many principle × comparison cells were asked: asked = answered + cached + missing."""
 

@@ -102,7 +102,7 @@ class ModelJudge:
         self.llm, self.scope_key, self.tell = llm, scope_key, tell
         self.rng = np.random.default_rng([seed, 1])
         # which side stands first is chance, and stays with the comparison: more of them ask nothing about these again
-        self.swapped = np.array([_is_turned(row) for row in self.rows])
+        self.swapped = np.array([is_turned(row) for row in self.rows])
         self.candidates: list[Candidate] = []
         self.passes = [self._nothing(0) for _ in range(3)]
         self.cells = Cells(0, 0, 0, 0)
@@ -251,7 +251,7 @@ def _sides(answers: np.ndarray) -> np.ndarray:
     return np.where(np.abs(answers) == 1, answers, NEITHER).astype(np.int8)
 
 
-def _is_turned(row: Comparison) -> bool:
+def is_turned(row: Comparison) -> bool:
     """Return whether text b of a comparison is shown first: a coin thrown by the texts themselves."""
     texts = "\0".join((row.prompt or "", row.text_a, row.text_b)).encode(errors="surrogatepass")
     return bool(hashlib.sha256(texts).digest()[0] & 1)

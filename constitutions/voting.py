@@ -7,7 +7,7 @@ kept, and never counted as a vote.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from constitutions.models import Cell as StoredCell
 from core.bulk import insert_rows
 from core.models import LLMCall
 from elicitation.models import Comparison
-from llm_client import LLM, LLMError, Request
+from llm_client import LLM, LLMError, LLMSettings, Request
 
 PROMPT = "vote_on_principles"
 Vote = Literal["first", "second", "both", "neither"]
@@ -60,7 +60,7 @@ def vote(
     was answered until then is kept.
     """
     wanted = list(cells)
-    keys = _keys(llm, rows, texts, wanted, swapped, repeat)
+    keys = _keys(llm.settings, rows, texts, wanted, swapped, repeat)
     known = _known(keys.values())
     found = {cell: known[key] for cell, key in keys.items() if key in known}
     calls = [_Call(cells, repeat) for cells in packed([cell for cell in wanted if cell not in found])]
@@ -85,15 +85,42 @@ def vote(
     finally:
         _store(fresh)
     raise_what_stops(answers)
-    codes = np.full((len(rows), len(texts)), UNASKED, dtype=np.int8)
+    return _pass(keys, known, found, len(rows), len(texts), swapped)
+
+
+def stored_votes(
+    settings: LLMSettings,
+    rows: Sequence[Comparison],
+    texts: Sequence[str],
+    cells: Iterable[Cell],
+    *,
+    swapped: np.ndarray,
+    repeat: int,
+) -> Pass:
+    """Return what `vote` would without asking anyone: what was not asked of this model before is missing."""
+    keys = _keys(settings, rows, texts, list(cells), swapped, repeat)
+    known = _known(keys.values())
+    found = {cell: known[key] for cell, key in keys.items() if key in known}
+    return _pass(keys, known, found, len(rows), len(texts), swapped)
+
+
+def _pass(
+    keys: Mapping[Cell, str],
+    known: Mapping[str, str],
+    found: Mapping[Cell, str],
+    comparisons: int,
+    principles: int,
+    swapped: np.ndarray,
+) -> Pass:
+    codes = np.full((comparisons, principles), UNASKED, dtype=np.int8)
     named = {"first": 0, "second": 0}
-    for cell in wanted:
+    for cell in keys:
         said = found.get(cell)
         codes[cell] = MISSING if said is None else CODES[said]
         if said in ("a", "b"):
             named["first" if (said == "b") == bool(swapped[cell[0]]) else "second"] += 1
     cached = sum(key in known for key in keys.values())
-    counts = Cells(len(wanted), len(found) - cached, cached, len(wanted) - len(found))
+    counts = Cells(len(keys), len(found) - cached, cached, len(keys) - len(found))
     return Pass(codes, counts, named["first"], named["second"])
 
 
@@ -138,10 +165,15 @@ class _Call:
 
 
 def _keys(
-    llm: LLM, rows: Sequence[Comparison], texts: Sequence[str], cells: Sequence[Cell], swapped: np.ndarray, repeat: int
+    settings: LLMSettings,
+    rows: Sequence[Comparison],
+    texts: Sequence[str],
+    cells: Sequence[Cell],
+    swapped: np.ndarray,
+    repeat: int,
 ) -> dict[Cell, str]:
     """Return under which SHA-256 each cell is kept: of everything that shapes its answer, but for what stood beside it."""
-    settings, prompt = llm.settings, prompt_named(PROMPT).sha256
+    prompt = prompt_named(PROMPT).sha256
     model = [settings.provider, settings.model, settings.temperature, settings.max_answer_tokens, prompt, repeat]
     shown: dict[int, bytes] = {}
     for place in {place for place, _principle in cells}:

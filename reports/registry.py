@@ -7,28 +7,29 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
-from elicitation.models import Dataset, Study
-
 
 class Kind(NamedTuple):
     """A kind of report: what it tells, what it is about ("study" or "dataset"), its parameters, and the function that
-    makes its result of them."""
+    makes its result of them; where it `asks_a_model`, that takes the model too, as `llm`, which is None where there is none."""
 
     name: str
     title: str
     about: str
     parameters: type[BaseModel]
-    make: Callable[[Any, Any], dict[str, Any]]
+    make: Callable[..., dict[str, Any]]
+    asks_a_model: bool = False
 
 
 _kinds: dict[str, Kind] = {}
 
 
-def report(name: str, *, title: str, about: str, parameters: type[BaseModel]) -> Callable[[Any], Any]:
+def report(
+    name: str, *, title: str, about: str, parameters: type[BaseModel], asks_a_model: bool = False
+) -> Callable[[Any], Any]:
     """Register a function (study or dataset, parameters) → result as a kind of report."""
 
-    def decorate(make: Callable[[Study | Dataset, BaseModel], dict[str, Any]]) -> Any:
-        _kinds[name] = Kind(name, title, about, parameters, make)
+    def decorate(make: Callable[..., dict[str, Any]]) -> Any:
+        _kinds[name] = Kind(name, title, about, parameters, make, asks_a_model)
         return make
 
     return decorate

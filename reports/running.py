@@ -9,8 +9,10 @@ from pydantic import BaseModel
 from pydantic import ValidationError as BadParameters
 
 from core.canonical import canonical_bytes, sha256_of, unchanged
+from core.ledger import llm_for
 from core.models import User
 from elicitation.models import Dataset, Study
+from llm_client import LLM
 from reports.models import Report
 from reports.registry import kinds
 
@@ -31,10 +33,13 @@ def worked_out(
     dataset: Dataset | None = None,
     params: dict[str, Any] | None = None,
     user: User | None = None,
+    llm: LLM | None = None,
 ) -> Report:
-    """Return a new report that is not stored yet: working it out takes no transaction.
+    """Return a new report that is not stored yet: working it out takes no transaction. `llm` is the model that a kind may ask,
+    by default the configured one.
 
-    Raises ValidationError that names what is wrong: the kind, what it is about, a parameter.
+    Raises ValidationError that names what is wrong: the kind, what it is about, a parameter; of a kind that asks a model also
+    LLMBudgetReached, and LLMUnavailable where nobody can be reached.
     """
     known = kinds()
     if kind not in known:
@@ -43,8 +48,9 @@ def worked_out(
     if about is None:
         raise ValidationError({known[kind].about: _("This report is about a %s; name one.") % known[kind].about})
     parameters = read_parameters(kind, params or {})
+    model = {"llm": llm or llm_for(about, patience=None)} if known[kind].asks_a_model else {}
     try:
-        result = known[kind].make(about, parameters)
+        result = known[kind].make(about, parameters, **model)
     except (LookupError, ValueError) as error:
         raise ValidationError({"params": str(error.args[0])}) from None
     body = {

@@ -45,16 +45,16 @@ def similarity(phrases: Sequence[str]) -> np.ndarray:
     """Return how alike every two phrases are, 0 to 1: an array of shape (phrases, phrases)."""
     from sklearn.feature_extraction.text import TfidfVectorizer  # large, and no page needs it
 
-    by_words = TfidfVectorizer(analyzer=_stems, use_idf=False)
+    by_words = TfidfVectorizer(analyzer=stems, use_idf=False)
     by_letters = TfidfVectorizer(analyzer="char_wb", ngram_range=(3, 5), use_idf=False)
     vectors = [vectoriser.fit_transform(phrases) for vectoriser in (by_words, by_letters)]
     alike = np.mean([(v @ v.T).toarray() for v in vectors], axis=0)
     words = [set(_words(phrase)) for phrase in phrases]
-    stems = [set(_stems(phrase)) for phrase in phrases]
+    stemmed = [set(stems(phrase)) for phrase in phrases]
     negative = [len(w & _NEGATIVE) % 2 for w in words]
     for i in range(len(phrases)):
         for j in range(i):
-            if negative[i] != negative[j] or _may_differ(stems[i] - _NEGATIVE, stems[j] - _NEGATIVE):
+            if negative[i] != negative[j] or _may_differ(stemmed[i] - _NEGATIVE, stemmed[j] - _NEGATIVE):
                 alike[i, j] = alike[j, i] = 0.0
     np.fill_diagonal(alike, 1.0)
     return np.asarray(alike)
@@ -64,7 +64,7 @@ def _words(phrase: str) -> list[str]:
     return [word.lower().replace("’", "'") for word in _WORD.findall(phrase)]
 
 
-def _stems(phrase: str) -> list[str]:
+def stems(phrase: str) -> list[str]:
     """Return the words without those that carry no meaning here and without common endings; all, if none is left."""
     words = [word for word in _words(phrase) if word not in _EMPTY] or _words(phrase) or [phrase]
     return [_stem(word) for word in words]

@@ -197,6 +197,12 @@ def strength_bar(low: float, high: float, at: float, kind: str = "") -> SafeStri
     return iv(low, high, at, kind=weak + kind, least=-1)
 
 
+@register.simple_tag
+def weight_bar(low: float, high: float, at: float) -> SafeString:
+    """Draw a weight in a logistic regression with its interval, from −2 to 2. The numbers stand beside it."""
+    return strength_bar(low / 2, high / 2, at / 2)
+
+
 _markdown = MarkdownIt("zero", {"breaks": True}).enable(["newline", "emphasis", "list", "blockquote", "backticks"])
 _TAGS = {"p", "br", "em", "strong", "ul", "ol", "li", "blockquote", "code"}
 

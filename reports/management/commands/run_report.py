@@ -7,6 +7,7 @@ from django.core.management import BaseCommand, CommandError
 
 from core.command_output import add_output_option, write_output
 from elicitation.models import Dataset, Study
+from llm_client import LLMError
 from reports.registry import kinds
 from reports.running import body_of, run_report
 
@@ -33,6 +34,8 @@ class Command(BaseCommand):
         except ValidationError as error:
             told = [f"--{name}: {text}" for name, texts in error.message_dict.items() for text in texts]
             raise CommandError("\n".join(told).replace("--kind", "kind")) from None
+        except LLMError as error:
+            raise CommandError(error.reason) from None
         body = body_of(report) | {"sha256": report.sha256}
         try:
             write_output(json.dumps(body, ensure_ascii=False, indent=1) + "\n", output)
