@@ -245,7 +245,7 @@ def _reasons(dataset: Dataset, whose: set[str], llm: LLM | None) -> _Reasons:
 
 
 def _said(reasons: Sequence[Reason], candidates: Sequence[Candidate], llm: LLM | None) -> Said:
-    if llm is not None and reasons:
+    if llm is not None and reasons and candidates:
         read = read_reasons(reasons, [candidate.text for candidate in candidates], llm=llm)
         answered = ~read.missing
         who = [reason.who for reason, is_there in zip(reasons, answered, strict=True) if is_there]

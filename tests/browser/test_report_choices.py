@@ -10,7 +10,7 @@ from pytest_django.live_server_helper import LiveServer
 from constitutions.extraction import extract
 from core.models import User
 from elicitation.models import Dataset
-from llm_client import FakeLLM
+from llm_client import FakeLLM, LLMSettings
 from reports.models import Report
 from reports.running import run_report
 from tests.browser import walk
@@ -18,6 +18,7 @@ from tests.browser.conftest import PHONE
 from tests.constitutions.planted_judge import planted, planted_rows
 from tests.frontend.conftest import browser_with
 from tests.reports.test_stated_revealed import reader, with_reasons
+from tests.reports.test_vibes import always_first, judge, texts
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -51,3 +52,14 @@ def test_what_people_say_and_choose(page: Page, look: walk.Look, tmp_path: Path,
     silent = planted(tmp_path, planted_rows(60, seed=1), "silent")
     seen(page, look, run_report("stated_revealed", dataset=silent), f"stated-nothing-{width}")
     assert page.get_by_text("Nobody gave a reason yet.").is_visible()
+
+
+def test_what_sets_two_sides_apart(page: Page, look: walk.Look, tmp_path: Path, width: str) -> None:
+    dataset, asked = texts(tmp_path, 120, models=("sunny-7b-instruct-2026", "frosty-large-preview")), {"judge": "llm"}
+    seen(page, look, run_report("vibes", dataset=dataset), f"vibes-features-{width}")
+    seen(page, look, run_report("vibes", dataset=dataset, params=asked, llm=FakeLLM(judge)), f"vibes-{width}")
+    assert page.locator("svg.iv").count() == 4
+    other = LLMSettings(base_url="http://model.invalid/v1", model="other")  # the votes of the first are kept
+    nothing = run_report("vibes", dataset=dataset, params=asked, llm=FakeLLM(always_first, settings=other))
+    seen(page, look, nothing, f"vibes-nothing-{width}")
+    assert page.get_by_text("Nothing was found that sets the two apart.").is_visible()
