@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from constitutions.algorithms.ballots import MISSING
 from constitutions.algorithms.merging import merge
+from constitutions.asking import ask_all
 from constitutions.judges import Candidate, Cells
 from constitutions.material import asked_about, written
 from constitutions.model_judge import is_turned
 from constitutions.proposing import Proposal, Shown, candidates_of, usable
-from constitutions.voting import raise_what_stops, vote
+from constitutions.voting import vote
 from elicitation.models import Comparison
 from llm_client import LLM, LLMError, Request
 from reports.reading import prompt_named
@@ -59,8 +60,7 @@ def propose_axes(
     """Return at most `most` axes that say nothing `known`. Raises LLMBudgetReached, and LLMUnavailable where nobody can be
     reached."""
     batches = [pairs[start : start + TOGETHER] for start in range(0, len(pairs), TOGETHER)]
-    answers = llm.ask_many([_request(batch, known) for batch in batches])
-    raise_what_stops(answers)
+    answers = ask_all([_request(batch, known) for batch in batches], llm)
     said = [
         Proposal(usable(phrase, [Shown(pair.row, "", 0) for pair in batch]), number % 2)
         for number, (batch, answer) in enumerate(zip(batches, answers, strict=True))

@@ -34,7 +34,7 @@ class TestedAxis(NamedTuple):
     twin: int | None
 
 
-def tested_axes(
+def choose_axes(
     scores: np.ndarray,
     one: np.ndarray,
     preferred: np.ndarray,

@@ -19,7 +19,7 @@ from elicitation.groups import SMALLEST_CELL, groups_of, questions_of
 from elicitation.models import Dataset
 from llm_client import LLM
 from reports.algorithms.agreement import Agreement, cohen_kappa
-from reports.algorithms.vibes import MIN_KAPPA, Foretold, TestedAxis, always_one, foretell, tested_axes
+from reports.algorithms.vibes import MIN_KAPPA, Foretold, TestedAxis, always_one, choose_axes, foretell
 from reports.axes import (
     MOST_AXES,
     MOST_PROPOSED_FROM,
@@ -152,7 +152,7 @@ class _Run:
     def tested(self, scored: Scored) -> list[TestedAxis]:
         kappas = None if scored.kappas is None else [kappa.value for kappa in scored.kappas]
         rng = np.random.default_rng([self.seed, 1])
-        return tested_axes(scored.scores, self.one, self.preferred, self.split, self.clusters, rng, kappas)
+        return choose_axes(scored.scores, self.one, self.preferred, self.split, self.clusters, rng, kappas)
 
     def foretold(self, scored: Scored, tested: Sequence[TestedAxis], side: np.ndarray) -> tuple[Foretold, np.ndarray]:
         kept = [t.axis for t in tested if not t.reason]
