@@ -7,8 +7,8 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from constitutions.asking import ask_all
 from constitutions.material import answer_type, shown, written
-from constitutions.voting import raise_what_stops
 from llm_client import LLM, LLMError, Prompt, Request, load_prompt
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -55,8 +55,7 @@ def read_reasons(reasons: Sequence[Reason], principles: Sequence[str], *, llm: L
         for places in by_subject.values()
         for start in range(0, len(places), MOST_TOGETHER)
     ]
-    answers = llm.ask_many([_request(reasons, batch, principles) for batch in batches])
-    raise_what_stops(answers)
+    answers = ask_all([_request(reasons, batch, principles) for batch in batches], llm)
     states, opposes = (np.zeros((len(reasons), len(principles)), dtype=bool) for _ in range(2))
     missing = np.zeros(len(reasons), dtype=bool)
     for batch, answer in zip(batches, answers, strict=True):
