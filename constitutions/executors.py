@@ -23,30 +23,32 @@ class Read(NamedTuple):
 
 
 def read_decisions(
-    principles: Sequence[str],
+    constitutions: Sequence[Sequence[str]],
     rows: Sequence[Comparison],
     *,
     swapped: np.ndarray,
     purpose: str,
     llm: LLM,
     progress: Progress = lambda done, total: None,
-) -> Read:
-    """Return which text a model chooses by these principles, in their order; without any, which it finds better by itself.
+) -> list[Read]:
+    """Return for each constitution which text a model chooses by its principles, in their order; by one without any, which it finds
+    better by itself.
 
     `swapped` says for each comparison whether text b is shown first. Raises LLMBudgetReached, and LLMUnavailable where nobody
     can be reached.
     """
     batches = [range(start, min(start + MOST_PAIRS, len(rows))) for start in range(0, len(rows), MOST_PAIRS)]
-    answers = ask_all([_request(principles, rows, batch, swapped, purpose) for batch in batches], llm, progress)
-    decisions, missing = np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)
-    for batch, answer in zip(batches, answers, strict=True):
+    asked = [(place, batch) for place in range(len(constitutions)) for batch in batches]
+    requests = [_request(constitutions[place], rows, batch, swapped, purpose) for place, batch in asked]
+    found = [Read(np.zeros(len(rows)), np.zeros(len(rows), dtype=bool)) for _constitution in constitutions]
+    for (which, batch), answer in zip(asked, ask_all(requests, llm, progress), strict=True):
         for number, place in enumerate(batch, 1):
             if isinstance(answer, LLMError):
-                missing[place] = True
+                found[which].missing[place] = True
                 continue
             said = {"first": 1, "second": -1}.get(getattr(answer, f"c{number}"), 0)
-            decisions[place] = -said if swapped[place] else said
-    return Read(decisions, missing)
+            found[which].decisions[place] = -said if swapped[place] else said
+    return found
 
 
 def _request(

@@ -6,6 +6,7 @@ seed give the same bytes. "Not enough evidence" is an answer.
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
@@ -196,13 +197,16 @@ def _judge(
     if not all(map(len, own)):
         raise ValidationError({"dataset": _("All decided comparisons are of one prompt, so none could be held out.")})
     tell("measure", 0, 1)
-    measured = measure([row.prompt or "" for row in rows], [row.text_a for row in rows], [row.text_b for row in rows])
+    texts = [row.prompt or "" for row in rows], [row.text_a for row in rows], [row.text_b for row in rows]
     judged = None
-    if llm is not None:
-        judge = ModelJudge(
-            pairs, others, clusters, own, seed=options.seed, llm=llm, scope_key=dataset.scope_key, tell=tell
-        )
-        judged = judge.judge(fixed=options.fixed, rounds=options.rounds, rules=rules_of(options))
+    with ThreadPoolExecutor(1) as beside:  # a model leaves time to count in
+        counting = beside.submit(measure, *texts)
+        if llm is not None:
+            judge = ModelJudge(
+                pairs, others, clusters, own, seed=options.seed, llm=llm, scope_key=dataset.scope_key, tell=tell
+            )
+            judged = judge.judge(fixed=options.fixed, rounds=options.rounds, rules=rules_of(options))
+        measured = counting.result()
     judgement = judged.judgement if judged else measured
     split = own if groups is None else both
     return Material(pairs, rows, clusters, own, split, judgement, measured.differences, judged, groups, rng)
@@ -224,16 +228,13 @@ def _read(material: Material, chosen: Chosen, options: Options, llm: LLM, tell: 
     swapped = rng.permutation(len(places)) < len(places) // 2
     rows = [material.pairs.rows[i] for i in places]
     principles = [material.judgement.candidates[t.candidate].wording(t.sign) for t in chosen.kept]
-    by_constitution, by_itself = (
-        read_decisions(
-            said,
-            rows,
-            swapped=swapped,
-            purpose=f"{PREFIX}read",
-            llm=llm,
-            progress=lambda done, total: tell("read", done, total),
-        )
-        for said in (principles, [])
+    by_constitution, by_itself = read_decisions(
+        [principles, []],
+        rows,
+        swapped=swapped,
+        purpose=f"{PREFIX}read",
+        llm=llm,
+        progress=lambda done, total: tell("read", done, total),
     )
     return Readings(places, by_constitution, by_itself)
 

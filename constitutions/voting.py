@@ -26,7 +26,7 @@ from llm_client import LLM, LLMError, LLMSettings, Request
 PROMPT = "vote_on_principles"
 Vote = Literal["first", "second", "both", "neither"]
 CODES = {"a": FOR_A, "b": FOR_B, "both": BOTH, "neither": NEITHER}
-STORED_AT_ONCE = 2000
+STORED_AT_ONCE = 1000
 COLUMNS = ("sha256", "scope_key", "answer", "llm_call_id")
 LOOKED_UP_AT_ONCE = 500
 

@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 
 
@@ -11,3 +13,4 @@ class CoreConfig(AppConfig):
         from core import append_only, checks  # noqa: F401  the checks register themselves
 
         append_only.watch_connections()
+        gc.freeze()  # what is loaded by now stays to the end: no collection needs to walk through it again

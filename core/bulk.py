@@ -55,7 +55,12 @@ def insert_rows(model: type[models.Model], columns: Sequence[str], rows: Iterabl
             with connection.wrap_database_errors:
                 return _copy(cursor, f"COPY {table} ({quoted}) FROM STDIN", parts)
         insert = f"INSERT INTO {table} ({quoted}) VALUES ({', '.join(['%s'] * len(names))})"  # noqa: S608
-        written = 0
+        first = next(parts, [])
+        cursor.executemany(insert, first)
+        written = len(first)
+        del first
+        if written < AT_ONCE:
+            return written
         with _wide_cache(cursor):
             for part in parts:
                 cursor.executemany(insert, part)

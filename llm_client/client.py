@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel
@@ -30,6 +30,7 @@ MOST_TOKENS = 1_000_000_000
 KEPT_OF_BAD_ANSWERS = 100_000
 SHOWN_FOR_REPAIR = 20_000
 NAME_LENGTH = 120
+MOMENT = 0.003  # seconds in which replies that come are kept together
 OUT_OF_REACH = 10  # so many failed calls in a row, and many are no longer asked
 
 OnAnswer = Callable[[int, Any, Any], None]
@@ -160,11 +161,8 @@ class LLM:
                         ended.append((number, error, error.call))
                     else:
                         ready.append((number, exchange, asked))
-                for _number, answer, _call in ended:
-                    note(answer)
-                if self.budget is None:  # else what these calls cost has to be known first
-                    send()
             for number, answer, call in ended:
+                note(answer)
                 tell(number, answer, call)
 
         def send() -> None:
@@ -179,6 +177,24 @@ class LLM:
                 future = self._send(asked)
                 flying[number] = exchange, future
                 future.add_done_callback(lambda _, number=number: landed.put(number))  # type: ignore[misc]
+
+        def arrive() -> list[tuple[int, Exchange[A], Reply]]:
+            """Wait for replies and return them, those together that come within a moment: keeping one takes about as long as
+            keeping ten. What is ready goes out in their place at once, unless what they cost has to be known first, or whether
+            the model is still there."""
+            came: list[tuple[int, Exchange[A], Reply]] = []
+            wait = None
+            while flying and 3 * len(came) < at_once:
+                try:
+                    number = landed.get(timeout=wait)
+                except Empty:
+                    break
+                exchange, future = flying.pop(number)
+                came.append((number, exchange, future.result()))
+                if self.budget is None and not out_of_reach:
+                    send()
+                wait = MOMENT
+            return came
 
         def prepare() -> None:
             """Have as many requests ready as may be asked at a time, so that none is written out while the model waits."""
@@ -197,10 +213,7 @@ class LLM:
                 send()
                 prepare()
                 if flying:
-                    numbers = [landed.get()]
-                    while not landed.empty():
-                        numbers.append(landed.get())
-                    go_on((n, exchange, future.result()) for n in numbers for exchange, future in (flying.pop(n),))
+                    go_on(arrive())
                 elif stopped is not None:
                     left = [*(number for number, _exchange, _asked in ready), *(number for number, _ in waiting)]
                     for number in sorted(left):

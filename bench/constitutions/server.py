@@ -11,6 +11,7 @@ import hashlib
 import json
 import re
 import sys
+import time
 from collections import Counter
 from typing import Any
 
@@ -106,9 +107,10 @@ async def serve() -> None:
                     length = re.search(r"content-length: *(\d+)", head, re.IGNORECASE)
                     assert length
                     body = await reader.readexactly(int(length[1]))
+                    due = time.perf_counter() + LATENCY
                     how = planted.fails(body)
                     told = planted.answer(path, json.loads(body))
-                    await asyncio.sleep(LATENCY)
+                    await asyncio.sleep(due - time.perf_counter())  # thinking up the answer is part of the latency
                 if how == "status":
                     told = b'{"error": {"message": "planted"}}'
                 status = b"500 Planted" if how == "status" else b"200 OK"

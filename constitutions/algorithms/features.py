@@ -88,7 +88,7 @@ class Text:
 
     def share(self, words: frozenset[str]) -> float:
         """Return how many of 100 words are among these."""
-        return 100 * sum(word in words for word in self.words) / self.count
+        return 100 * sum(map(words.__contains__, self.words)) / self.count
 
     def matches(self, pattern: re.Pattern[str]) -> float:
         return float(len(pattern.findall(self.raw)))
@@ -101,12 +101,12 @@ def _reading_ease(text: Text) -> float:
 
 
 def _overlap(text: Text) -> float:
-    return 100 * sum(word in text.prompt_words for word in text.words) / text.count
+    return 100 * sum(map(text.prompt_words.__contains__, text.words)) / text.count
 
 
 def _copied(text: Text) -> float:
     """Return how many of 100 places in the text begin a run of words that stands in the prompt too."""
-    return 100 * sum(run in text.prompt_runs for run in _runs(text.words)) / text.count
+    return 100 * sum(map(text.prompt_runs.__contains__, _runs(text.words))) / text.count
 
 
 def _repeated_sentences(text: Text) -> float:

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ def phrase(number: int) -> str:
     return f"shows {COLOURS[number]} {WORDS[number]}"
 
 
+@lru_cache(maxsize=1000)
 def number_in(principle: str) -> int | None:
     """Return the property that a principle is about, or None."""
     return next((number for number, word in enumerate(WORDS) if re.search(rf"\b{word}\b", principle)), None)
@@ -152,8 +154,9 @@ class PlantedJudge:
         return said
 
 
-def marks(text: str) -> set[int]:
-    return {int(found) for found in MARK.findall(text)}
+@lru_cache(maxsize=10_000)
+def marks(text: str) -> frozenset[int]:
+    return frozenset(int(found) for found in MARK.findall(text))
 
 
 def _hash(*parts: Any) -> float:
