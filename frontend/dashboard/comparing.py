@@ -8,6 +8,7 @@ from django.core.paginator import Paginator
 from django.http import HttpRequest, QueryDict
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from constitutions.publishing import version_body
 from constitutions.side_by_side import compare_principles, versions_of
@@ -50,7 +51,8 @@ class ComparisonsView(StudyDesk):
         added = candidates.add_candidates(
             self.study, prompt=typed.get("prompt", ""), texts=texts, context=typed.get("context", "")
         )
-        told = _("%d comparisons are added.") % len(added.comparisons)
+        count = len(added.comparisons)
+        told = ngettext("%d comparison is added.", "%d comparisons are added.", count) % count
         return self.done(told, "dashboard:comparisons", self.study.slug)
 
     def _side_by_side(self, typed: QueryDict) -> Comparison:

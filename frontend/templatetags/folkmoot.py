@@ -203,6 +203,12 @@ def weight_bar(low: float, high: float, at: float) -> SafeString:
     return strength_bar(low / 2, high / 2, at / 2)
 
 
+@register.simple_tag
+def score_bar(low: float, high: float, at: float) -> SafeString:
+    """Draw a mean score with its interval, from 1 to 5. The numbers stand beside it."""
+    return iv((low - 1) / 4, (high - 1) / 4, (at - 1) / 4)
+
+
 _markdown = MarkdownIt("zero", {"breaks": True}).enable(["newline", "emphasis", "list", "blockquote", "backticks"])
 _TAGS = {"p", "br", "em", "strong", "ul", "ol", "li", "blockquote", "code"}
 
