@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -121,8 +122,9 @@ class LLM:
         a row have failed to reach the model, nothing more is asked, and what is left gets that error. What
         `on_answer` raises goes through.
         """
-        waiting = deque(enumerate(requests))
-        results: list[A | LLMError | None] = [None] * len(waiting)
+        waiting = enumerate(requests)
+        is_all_taken = False
+        results: list[A | LLMError | None] = []
         ready: deque[tuple[int, Exchange[A], Asked]] = deque()
         flying: dict[int, tuple[Exchange[A], Future[Reply]]] = {}
         landed: SimpleQueue[int] = SimpleQueue()
@@ -178,6 +180,14 @@ class LLM:
                 flying[number] = exchange, future
                 future.add_done_callback(lambda _, number=number: landed.put(number))  # type: ignore[misc]
 
+        def take(most: int) -> list[tuple[int, Request[A]]]:
+            """Return the next requests; each is made when it is taken."""
+            nonlocal is_all_taken
+            fresh = list(islice(waiting, most))
+            results.extend([None] * len(fresh))
+            is_all_taken = len(fresh) < most
+            return fresh
+
         def arrive() -> list[tuple[int, Exchange[A], Reply]]:
             """Wait for replies and return them, those together that come within a moment: keeping one takes about as long as
             keeping ten. What is ready goes out in their place at once, unless what they cost has to be known first, or whether
@@ -198,8 +208,8 @@ class LLM:
 
         def prepare() -> None:
             """Have as many requests ready as may be asked at a time, so that none is written out while the model waits."""
-            while waiting and stopped is None and 2 * len(ready) < at_once:
-                fresh = [waiting.popleft() for _ in range(min(at_once, len(waiting)))]
+            while not is_all_taken and stopped is None and 2 * len(ready) < at_once:
+                fresh = take(at_once)
                 asked = [self._asked_by(request) for _number, request in fresh]
                 found = self.ledger.find_many([one.sha256 for one in asked])
                 go_on(
@@ -209,17 +219,18 @@ class LLM:
                 send()
 
         try:
-            while waiting or ready or flying:
+            while ready or flying or not is_all_taken:
                 send()
                 prepare()
                 if flying:
                     go_on(arrive())
                 elif stopped is not None:
-                    left = [*(number for number, _exchange, _asked in ready), *(number for number, _ in waiting)]
+                    left = [number for number, _exchange, _asked in ready]
+                    ready.clear()
+                    while not is_all_taken:
+                        left += [number for number, _request in take(at_once)]
                     for number in sorted(left):
                         tell(number, stopped, None)
-                    ready.clear()
-                    waiting.clear()
         finally:
             for _, future in flying.values():
                 future.cancel()

@@ -173,7 +173,7 @@ def test_a_constitution_is_found_read_and_published_without_script(
     page.get_by_role("button", name="Look for principles").click()
     work_off()
     page.reload()
-    expect(page.get_by_text("Found, not published")).to_be_visible()
+    expect(page.get_by_role("heading", name="Found, not published")).to_be_visible()
     page.get_by_text("Publish as version 1").click()
     page.get_by_label("What is new, in a line").fill("The first one")
     page.get_by_role("button", name="Publish it").click()
