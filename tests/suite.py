@@ -12,7 +12,11 @@ POSTGRES = ("127.0.0.1", 5432)
 # Tests make their own databases, named after this one; the number keeps two runs on one machine apart.
 POSTGRES_URL = f"postgres://postgres@127.0.0.1:5432/folkmoot_{os.getpid()}"
 # What behaves the same on every database is not run twice.
-NO_DATABASE = ("tests/browser", "tests/llm_client", "tests/config/test_survival.py")
+NO_DATABASE = (
+    *("tests/browser", "tests/llm_client", "tests/config/test_survival.py", "tests/config/test_demo.py"),
+    "tests/test_architecture.py",
+    *(f"tests/{room}/algorithms" for room in ("core", "elicitation", "graphs", "constitutions", "reports")),
+)
 
 
 def answers(address: tuple[str, int]) -> bool:
