@@ -1,6 +1,6 @@
 """Constitutions from planted comparisons by the judge `llm`, beside inverse-cai 0.4.8, on one model server.
 
-    python -m bench.constitutions [--pairs N]
+    python -m bench.constitutions [--pairs N] [--latency SECONDS]
 
 Both get the same comparisons, 30 calls at a time, and 30 candidates; ours ends with its held-out scores and with a model that reads
 the constitution, theirs runs without the annotators at its end, which would ask two calls a comparison more. The peer is installed
@@ -17,6 +17,7 @@ Memory is that of the whole process, and wall is without loading the program. No
 | calls a pair | 1.29–1.32 | 4.00 (300 propose, 900 vote) |
 | pair texts a pair | 2.45–2.58 | 4.00 |
 | wall | 2.0 to 2.7 times the ideal, ten runs over an hour: the target of 2 is missed where a core is this slow | 16.3 s, 8.1 times |
+| wall with 500 ms a call | 1.35 times the ideal, one run beside other work | not measured |
 | memory | 199–200 MB | 418 MB |
 | votes lost | none, also where 10 % of the calls fail | 10 %, where nothing fails |
 """
@@ -45,16 +46,17 @@ MOST_CALLS, MOST_TEXTS, LEAST_ALIKE, MOST_IDEALS, MOST_MB, FAILING = 1.5, 2.6, 0
 def main() -> int:
     parser = ArgumentParser(prog="python -m bench.constitutions", description=__doc__)
     parser.add_argument("--pairs", type=int, default=300)
-    pairs = parser.parse_args().pairs
-    if pairs < 60:
+    parser.add_argument("--latency", type=float, default=LATENCY, help="of each call; models take .5 to 5 s")
+    told = parser.parse_args()
+    if told.pairs < 60:
         parser.error("--pairs is 60 or more")
-    with a_server() as url:
-        return int(report([*ours(url, pairs), *peer(url, pairs)]) > 0)
+    with a_server(told.latency) as url:
+        return int(report([*ours(url, told.pairs, told.latency), *peer(url, told.pairs, told.latency)]) > 0)
 
 
 @contextmanager
-def a_server() -> Iterator[str]:
-    command = [sys.executable, "-m", "bench.constitutions.server"]
+def a_server(latency: float) -> Iterator[str]:
+    command = [sys.executable, "-m", "bench.constitutions.server", str(latency)]
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "config.settings"}
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment) as server:
         assert server.stdout and server.stdin
@@ -73,7 +75,7 @@ def calls_in(told: dict[str, int]) -> int:
     return sum(told.get(kind, 0) for kind in ("propose", "vote", "read", "embed"))
 
 
-def ours(url: str, pairs: int) -> Iterator[Line]:
+def ours(url: str, pairs: int, latency: float) -> Iterator[Line]:
     counts(url)
     with databases.sqlite() as environment:
         in_own_process("bench.constitutions.__main__", "migrate", url, str(pairs), environment=environment)
@@ -92,7 +94,7 @@ def ours(url: str, pairs: int) -> Iterator[Line]:
     by_kind = ", ".join(f"{told.get(kind, 0)} {kind}" for kind in ("propose", "vote", "read"))
     yield Line("ours, calls a pair", f"{calls:.2f}", f"≤ {MOST_CALLS}", calls <= MOST_CALLS, by_kind)
     yield Line("ours, pair texts a pair", f"{texts:.2f}", f"≤ {MOST_TEXTS}", texts <= MOST_TEXTS)
-    yield _wall("ours", run["seconds"], calls_in(told), target=True)
+    yield _wall("ours", run["seconds"], calls_in(told), latency, target=True)
     yield Line("ours, memory", f"{run['peak_mb']:.0f} MB", f"≤ {MOST_MB} MB", run["peak_mb"] <= MOST_MB)
     alike = len({*run["kept"]} & {*full["kept"]}) / max(len({*run["kept"]} | {*full["kept"]}), 1)
     kept = f"{len(run['kept'])} and {len(full['kept'])} kept"
@@ -104,7 +106,7 @@ def ours(url: str, pairs: int) -> Iterator[Line]:
         yield Line(f"ours, cells asked for one more {what}", f"{asked}", f"{floor}", asked == floor)
 
 
-def peer(url: str, pairs: int) -> Iterator[Line]:
+def peer(url: str, pairs: int, latency: float) -> Iterator[Line]:
     python = os.environ.get("ICAI_PYTHON")
     if not python:
         yield Line("inverse-cai", "skipped", detail="ICAI_PYTHON names no interpreter that has inverse-cai 0.4.8")
@@ -119,7 +121,7 @@ def peer(url: str, pairs: int) -> Iterator[Line]:
     by_kind = ", ".join(f"{told.get(kind, 0)} {kind}" for kind in ("propose", "vote", "embed"))
     yield Line("inverse-cai, calls a pair", f"{calls_in(told) / pairs:.2f}", detail=by_kind)
     yield Line("inverse-cai, pair texts a pair", f"{told['pair texts'] / pairs:.2f}")
-    yield _wall("inverse-cai", found["seconds"], calls_in(told), target=False)
+    yield _wall("inverse-cai", found["seconds"], calls_in(told), latency, target=False)
     yield Line("inverse-cai, memory", f"{found['peak_mb']:.0f} MB")
     share = found["lost"] / max(found["votes"], 1)
     yield Line(
@@ -127,10 +129,10 @@ def peer(url: str, pairs: int) -> Iterator[Line]:
     )
 
 
-def _wall(who: str, seconds: float, calls: int, *, target: bool) -> Line:
-    ideal = calls / AT_ONCE * LATENCY
+def _wall(who: str, seconds: float, calls: int, latency: float, *, target: bool) -> Line:
+    ideal = calls / AT_ONCE * latency
     times = seconds / ideal
-    detail = f"{seconds:.2f} s; {calls} calls, {AT_ONCE} at once, {LATENCY * 1000:.0f} ms each: {ideal:.2f} s"
+    detail = f"{seconds:.2f} s; {calls} calls, {AT_ONCE} at once, {latency * 1000:.0f} ms each: {ideal:.2f} s"
     if not target:
         return Line(f"{who}, wall", f"{times:.2f}× the ideal", detail=detail)
     return Line(f"{who}, wall", f"{times:.2f}× the ideal", f"≤ {MOST_IDEALS}×", times <= MOST_IDEALS, detail)

@@ -1,6 +1,7 @@
-"""A model server that knows what was planted, and answers ours and inverse-cai each in its own form, 50 ms after it was asked.
+"""A model server that knows what was planted, and answers ours and inverse-cai each in its own form, 50 ms or so long
+as it is told after it was asked.
 
-    python -m bench.constitutions.server
+    python -m bench.constitutions.server [SECONDS]
 
 It prints its port. `GET /counts/SHARE` tells the calls by kind and the comparisons in them since the last time, and from then on
 lets that share of calls fail: half by status 500, half by a connection that is closed in the middle of the answer.
@@ -21,7 +22,7 @@ django.setup()
 
 from tests.constitutions.planted_judge import FENCED, PROPERTIES, PlantedJudge, marks, number_in, phrase  # noqa: E402
 
-LATENCY = 0.05
+LATENCY = float(sys.argv[1]) if len(sys.argv) > 1 else 0.05  # seconds
 ERROR = 0.1
 SAMPLE = re.compile(r"Text (?:one|two) of \d+\.[ {}\d]*")
 NUMBERED = re.compile(r"(\d+): ['\"]([^'\"]*shows \w+ \w+)")
