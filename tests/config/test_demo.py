@@ -68,26 +68,26 @@ def test_numbers_that_make_no_walk_are_refused(options: list[str]) -> None:
     assert not Study.objects.exists()
 
 
-def test_a_study_of_that_name_is_left_alone(sample: Study) -> None:
+def a_study_of_its_name_is_left_alone() -> None:
     votes = WisdomVote.objects.count()
     with pytest.raises(CommandError, match="--slug"):
         call_command("demo")
     assert WisdomVote.objects.count() == votes
 
 
-def test_the_sample_study_is_open_listed_and_said_to_be_simulated(sample: Study) -> None:
+def it_is_open_listed_and_said_to_be_simulated(sample: Study) -> None:
     assert (sample.slug, sample.state, sample.is_simulated, sample.is_listed) == (SLUG, "open", True, True)
     assert not Participant.objects.filter(is_simulated=False).exists()
     assert "simulated" in sample.description
 
 
-def test_the_sample_study_has_a_graph_with_arrows_and_a_constitution_with_principles(sample: Study) -> None:
+def it_has_a_graph_with_arrows_and_a_constitution_with_principles() -> None:
     client = APIClient()
     assert client.get(f"/api/v1/studies/{SLUG}/graphs/latest/", {"export": "mge"}).json()["edges"]
     assert client.get(f"/api/v1/constitutions/{SLUG}/latest/").json()["principles"]
 
 
-def test_simulated_people_compare_the_pairs_that_the_arena_drew_for_them(sample: Study) -> None:
+def its_people_compared_the_pairs_that_the_arena_drew_for_them(sample: Study) -> None:
     drawn = ShownComparison.objects.filter(participant__study=sample)
     raters = Counter(drawn.values_list("comparison_id", flat=True))
     assert min(raters.values()) >= 5 and len(raters) == Comparison.objects.count()
@@ -97,7 +97,7 @@ def test_simulated_people_compare_the_pairs_that_the_arena_drew_for_them(sample:
         assert arena.replay(draw) == arena.items_of(draw)
 
 
-def test_the_sample_study_finds_the_planted_order_of_wisdom(sample: Study) -> None:
+def it_finds_the_planted_order_of_wisdom() -> None:
     """Arrows lead from what was planted as less wise to what was planted as wiser."""
     from config.sample_study import PERSONAS
 
@@ -108,9 +108,19 @@ def test_the_sample_study_finds_the_planted_order_of_wisdom(sample: Study) -> No
     assert rises and all(rises)
 
 
-def test_the_sample_study_is_made_once_and_asks_no_model(sample: Study) -> None:
+def it_is_made_once_and_asks_no_model() -> None:
     assert ensure_sample_study(lambda text: None) is None
     assert Study.objects.count() == 1 and not LLMCall.objects.exists()
+
+
+def test_the_sample_study_is_what_it_says(sample: Study) -> None:
+    """One walk for all of these: it takes long."""
+    it_is_open_listed_and_said_to_be_simulated(sample)
+    it_has_a_graph_with_arrows_and_a_constitution_with_principles()
+    its_people_compared_the_pairs_that_the_arena_drew_for_them(sample)
+    it_finds_the_planted_order_of_wisdom()
+    it_is_made_once_and_asks_no_model()
+    a_study_of_its_name_is_left_alone()
 
 
 def test_a_sample_study_that_was_cut_off_is_made_anew_at_the_next_start(monkeypatch: pytest.MonkeyPatch) -> None:
