@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from llm_client import LLM, LLMBudgetReached, LLMError, LLMUnavailable, Request
+from llm_client import LLM, LLMBudgetReached, LLMError, LLMUnavailable, Prompt, Request
 
 FEWEST_TO_TELL = 3  # calls, all of which failed, that tell of an outage
 
@@ -24,6 +24,11 @@ def ask_all(
     answers = llm.ask_many(requests, on_answer=count)
     raise_what_stops(answers)
     return answers
+
+
+def told_of(llm: LLM, prompt: Prompt) -> dict[str, str]:
+    """Return who was asked, and by which prompt, as a stored result says it."""
+    return {"provider": llm.settings.provider, "model": llm.settings.model, "prompt": prompt.sha256}
 
 
 def raise_what_stops(answers: Sequence[Any]) -> None:

@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy as _lazy
 
 from constitutions.algorithms.merging import merge
 from constitutions.algorithms.style import common_form
-from constitutions.asking import ask_all
+from constitutions.asking import ask_all, told_of
 from constitutions.extraction import body_of
 from constitutions.from_graph import FROM_GRAPH
 from constitutions.judges import MEASURED, OPENING
@@ -100,11 +100,7 @@ def open_review(
     llm = llm or llm_for(study, patience=None)
     worded = _by_model([one.original for one in said], llm) if llm else [by_rules(one.original) for one in said]
     rows = _one_each(said, worded)
-    by = (
-        {"provider": llm.settings.provider, "model": llm.settings.model, "prompt": prompt_named(PROMPT).sha256}
-        if llm
-        else {}
-    )
+    by = told_of(llm, prompt_named(PROMPT)) if llm else {}
     try:
         with transaction.atomic():
             review = PrincipleReview.objects.create(

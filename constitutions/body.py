@@ -13,7 +13,7 @@ from constitutions.algorithms.selection import SelectionRules, Test, Tested, ori
 from constitutions.by_group import Groups, for_each, told_counts
 from constitutions.executors import Read
 from constitutions.from_graph import GraphPrinciple
-from constitutions.judges import OPENING, Judgement
+from constitutions.judges import Judgement, phrase_of
 from constitutions.model_judge import MOST_MISSING, Judged
 from constitutions.options import Options
 from constitutions.pairs import Pairs
@@ -194,7 +194,7 @@ def _mark_the_same(principles: Sequence[dict[str, Any]]) -> None:
     if not values or not others:
         return
     phrases = [(p, phrase) for p in values for phrase in (p["title"], *p["policies"])]
-    phrases += [(p, p["text"].removeprefix(OPENING).strip(" .")) for p in others]
+    phrases += [(p, phrase_of(p["text"])) for p in others]
     alike = similarity([phrase for _p, phrase in phrases]) >= ALIKE_FROM
     for i, (one, _phrase) in enumerate(phrases):
         near = {other["id"] for j, (other, _text) in enumerate(phrases) if alike[i, j]}

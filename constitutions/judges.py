@@ -47,6 +47,11 @@ class Candidate(NamedTuple):
         return "encouraged" if sign > 0 or self.less else "discouraged"
 
 
+def phrase_of(text: str) -> str:
+    """Return what completes "Prefer the answer that …" in a principle's sentence; the whole of a sentence of another form."""
+    return text.removeprefix(OPENING).strip(" .")
+
+
 def read_back(text: str, source: str, by_hand: bool) -> Candidate:
     """Return the candidate of a model, or one written by hand, from its wording as an extraction tells it, whichever way round."""
     if by_hand:

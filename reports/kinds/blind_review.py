@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from constitutions.algorithms.merging import merge
 from constitutions.blind_review import CRITERIA, FEWEST_REVIEWS, scores_of, state_of
-from constitutions.judges import OPENING
+from constitutions.judges import phrase_of
 from constitutions.models import PrincipleReview, ReviewItem
 from elicitation.groups import SMALLEST_CELL
 from elicitation.models import Study
@@ -101,7 +101,7 @@ def _unique(items: list[ReviewItem], alike_from: float) -> dict[str, dict[str, A
     found = {}
     for source in {item.source for item in items}:
         mine = [item for item in items if item.source == source and item.text]
-        own = len(merge([item.text.removeprefix(OPENING).strip(" .") for item in mine], alike_from))
+        own = len(merge([phrase_of(item.text) for item in mine], alike_from))
         said = sum(item.copies for item in mine)
         found[source] = {"said": said, "unique": own, "share": own / said if said else None}
     return found

@@ -14,6 +14,7 @@ from constitutions.algorithms.ballots import MISSING
 from constitutions.algorithms.features import FEATURES
 from constitutions.algorithms.scoring import FEWEST_CLUSTERS
 from constitutions.algorithms.selection import orient
+from constitutions.asking import told_of
 from constitutions.extraction import body_of, left_out
 from constitutions.judges import Candidate, measure, read_back
 from constitutions.model_judge import BY_HAND, is_turned
@@ -114,13 +115,7 @@ def stated_revealed(dataset: Dataset, parameters: Parameters, *, llm: LLM | None
         "is_simulated": bool(dataset.study and dataset.study.is_simulated),
         "extraction": extraction.sha256 if extraction else None,
         "judge": body.get("judge") if principles.asks is not None else None,
-        "reader": {
-            "provider": llm.settings.provider,
-            "model": llm.settings.model,
-            "prompt": prompt_named(READS).sha256,
-        }
-        if llm
-        else None,
+        "reader": told_of(llm, prompt_named(READS)) if llm else None,
         "said_from": SAID_FROM,
         "choices": {
             "comparisons": len(pairs.rows),

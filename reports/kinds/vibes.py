@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from pydantic import Field
 
 from constitutions.algorithms.scoring import Split, ends, number, split_by_prompt
+from constitutions.asking import told_of
 from constitutions.by_group import BY_ANNOTATOR, groups_behind
 from constitutions.judges import Candidate, Cells, measure
 from constitutions.material import speaks_to_a_judge
@@ -197,11 +198,7 @@ def _judged(run: _Run, llm: LLM, scope_key: str, rounds: int) -> tuple[Scored, l
         scored = _scored(axes, judged, run.seed)
         tested = run.tested(scored)
     told = {
-        "judge": {
-            "provider": llm.settings.provider,
-            "model": llm.settings.model,
-            "prompt": prompt_named(PROPOSES).sha256,
-        },
+        "judge": told_of(llm, prompt_named(PROPOSES)),
         "proposals": {name: proposals[name] for name in ("calls", "missing", "phrases", "refused")},
         "missing_votes": cells.missing,
         "min_kappa": MIN_KAPPA,
