@@ -7,7 +7,8 @@ kept, and never counted as a vote.
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -55,37 +56,57 @@ def vote(
 ) -> Pass:
     """Ask about the cells that are not known yet, and return what is known of all of them.
 
-    `texts` are the principles' sentences, `swapped` says for each comparison whether text b is shown first, `repeat` tells
-    independent answers to the same question apart. Raises LLMBudgetReached, and LLMUnavailable where nobody can be reached; what
+    `cells` come comparison by comparison. `texts` are the principles' sentences, `swapped` says for each comparison whether text b
+    is shown first, `repeat` tells independent answers to the same question apart. Raises LLMBudgetReached, and LLMUnavailable where nobody can be reached; what
     was answered until then is kept.
     """
     wanted = list(cells)
-    keys = _keys(llm.settings, rows, texts, wanted, swapped, repeat)
-    known = _known(keys.values())
-    found = {cell: known[key] for cell, key in keys.items() if key in known}
-    calls = [_Call(cells, repeat) for cells in packed([cell for cell in wanted if cell not in found])]
+    codes = np.full((len(rows), len(texts)), UNASKED, dtype=np.int8)
+    keys: dict[Cell, str] = {}  # of what is being asked, and so are the calls
+    calls: dict[int, _Call] = {}
     fresh: list[tuple[Any, ...]] = []
-    done = len(found)
+    cached = answered = unanswered = 0
+
+    def unknown() -> Iterator[Cell]:
+        nonlocal cached
+        for looked_up, known in _looked_up(llm.settings, rows, texts, wanted, swapped, repeat):
+            for cell, key in looked_up.items():
+                if key in known:
+                    codes[cell] = CODES[known[key]]
+                    cached += 1
+                else:
+                    codes[cell] = MISSING
+                    keys[cell] = key
+                    yield cell
+
+    def requests() -> Iterator[Request[Any]]:
+        for number, together in enumerate(packed(unknown())):
+            calls[number] = _Call(together, repeat)
+            yield calls[number].request(rows, texts, swapped, repeat, purpose)
 
     def keep(number: int, answer: Any, call: Any) -> None:
-        nonlocal done
-        done += len(calls[number].questions)
-        if not isinstance(answer, LLMError):
-            record = call if isinstance(call, LLMCall) else None
-            for cell, said in calls[number].read(answer, swapped):
-                found[cell] = said
-                fresh.append((keys[cell], scope_key, said, record.id if record else None))
+        nonlocal answered, unanswered
+        asked = calls.pop(number)
+        if isinstance(answer, LLMError):
+            unanswered += len(asked.questions)
+        else:
+            answered += len(asked.questions)
+            record = call.id if isinstance(call, LLMCall) else None
+            for cell, said in asked.read(answer, swapped):
+                codes[cell] = CODES[said]
+                fresh.append((keys.pop(cell), scope_key, said, record))
         if len(fresh) >= STORED_AT_ONCE:
             _store(fresh)
-        progress(done, len(wanted))
+        progress(cached + answered + unanswered, len(wanted))
 
-    progress(done, len(wanted))
+    progress(0, len(wanted))
     try:
-        answers = llm.ask_many((call.request(rows, texts, swapped, repeat, purpose) for call in calls), on_answer=keep)
+        answers = llm.ask_many(requests(), on_answer=keep)
     finally:
         _store(fresh)
     raise_what_stops(answers)
-    return _pass(keys, known, found, len(rows), len(texts), swapped)
+    progress(len(wanted), len(wanted))
+    return _pass(codes, Cells(len(wanted), answered, cached, len(wanted) - answered - cached), swapped)
 
 
 def stored_votes(
@@ -98,30 +119,20 @@ def stored_votes(
     repeat: int,
 ) -> Pass:
     """Return what `vote` would without asking anyone: what was not asked of this model before is missing."""
-    keys = _keys(settings, rows, texts, list(cells), swapped, repeat)
-    known = _known(keys.values())
-    found = {cell: known[key] for cell, key in keys.items() if key in known}
-    return _pass(keys, known, found, len(rows), len(texts), swapped)
+    wanted = list(cells)
+    codes = np.full((len(rows), len(texts)), UNASKED, dtype=np.int8)
+    cached = 0
+    for keys, known in _looked_up(settings, rows, texts, wanted, swapped, repeat):
+        for cell, key in keys.items():
+            codes[cell] = CODES[known[key]] if key in known else MISSING
+            cached += key in known
+    return _pass(codes, Cells(len(wanted), 0, cached, len(wanted) - cached), swapped)
 
 
-def _pass(
-    keys: Mapping[Cell, str],
-    known: Mapping[str, str],
-    found: Mapping[Cell, str],
-    comparisons: int,
-    principles: int,
-    swapped: np.ndarray,
-) -> Pass:
-    codes = np.full((comparisons, principles), UNASKED, dtype=np.int8)
-    named = {"first": 0, "second": 0}
-    for cell in keys:
-        said = found.get(cell)
-        codes[cell] = MISSING if said is None else CODES[said]
-        if said in ("a", "b"):
-            named["first" if (said == "b") == bool(swapped[cell[0]]) else "second"] += 1
-    cached = sum(key in known for key in keys.values())
-    counts = Cells(len(keys), len(found) - cached, cached, len(keys) - len(found))
-    return Pass(codes, counts, named["first"], named["second"])
+def _pass(codes: np.ndarray, cells: Cells, swapped: np.ndarray) -> Pass:
+    named_first = codes == np.where(swapped, FOR_B, FOR_A)[:, None]
+    named_second = codes == np.where(swapped, FOR_A, FOR_B)[:, None]
+    return Pass(codes, cells, int(named_first.sum()), int(named_second.sum()))
 
 
 class _Call:
@@ -134,9 +145,9 @@ class _Call:
             [repeat, self.places[0]]
         )  # differs from call to call, and is the same for the same one
         self.principles = [ordered[i] for i in shuffle.permutation(len(ordered))]
-        asked = set(cells)
+        asked = {cell: cell for cell in cells}
         self.questions = {
-            f"c{number}_p{rank}": (place, principle)
+            _question(number, rank): asked[place, principle]
             for number, place in enumerate(self.places, 1)
             for rank, principle in enumerate(self.principles, 1)
             if (place, principle) in asked
@@ -164,6 +175,11 @@ class _Call:
             yield cell, turned.get(said, said)
 
 
+@cache
+def _question(comparison: int, principle: int) -> str:
+    return f"c{comparison}_p{principle}"
+
+
 def _keys(
     settings: LLMSettings,
     rows: Sequence[Comparison],
@@ -184,13 +200,20 @@ def _keys(
     return {cell: hashlib.sha256(shown[cell[0]] + said[cell[1]]).hexdigest() for cell in cells}
 
 
-def _known(keys: Iterable[str]) -> dict[str, str]:
-    wanted = list(dict.fromkeys(keys))
-    known: dict[str, str] = {}
-    for start in range(0, len(wanted), LOOKED_UP_AT_ONCE):
-        rows = StoredCell.objects.filter(sha256__in=wanted[start : start + LOOKED_UP_AT_ONCE])
-        known.update(rows.values_list("sha256", "answer"))
-    return known
+def _looked_up(
+    settings: LLMSettings,
+    rows: Sequence[Comparison],
+    texts: Sequence[str],
+    cells: Sequence[Cell],
+    swapped: np.ndarray,
+    repeat: int,
+) -> Iterator[tuple[dict[Cell, str], dict[str, str]]]:
+    """Yield under what some of the cells are kept, and what of that is known. Those that are asked first are looked up first, so that
+    a model need not wait for the others."""
+    for start in range(0, len(cells), LOOKED_UP_AT_ONCE):
+        keys = _keys(settings, rows, texts, cells[start : start + LOOKED_UP_AT_ONCE], swapped, repeat)
+        kept = StoredCell.objects.filter(sha256__in=set(keys.values()))
+        yield keys, dict(kept.values_list("sha256", "answer"))
 
 
 def _store(fresh: list[tuple[Any, ...]]) -> None:

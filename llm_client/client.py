@@ -207,9 +207,10 @@ class LLM:
             return came
 
         def prepare() -> None:
-            """Have as many requests ready as may be asked at a time, so that none is written out while the model waits."""
+            """Have as many requests ready as may be asked at a time, so that none is written out while the model waits: a few where
+            it waits already."""
             while not is_all_taken and stopped is None and 2 * len(ready) < at_once:
-                fresh = take(at_once)
+                fresh = take(at_once if flying else -(-at_once // 4))
                 asked = [self._asked_by(request) for _number, request in fresh]
                 found = self.ledger.find_many([one.sha256 for one in asked])
                 go_on(

@@ -78,16 +78,16 @@ def calls_in(told: dict[str, int]) -> int:
 def ours(url: str, pairs: int, latency: float) -> Iterator[Line]:
     counts(url)
     with databases.sqlite() as environment:
-        in_own_process("bench.constitutions.__main__", "migrate", url, str(pairs), environment=environment)
+        in_own_process("bench.constitutions.__main__", "prepare", url, str(pairs), environment=environment)
         run = in_own_process("bench.constitutions.__main__", "run", url, str(pairs), environment=environment)
         told = counts(url)
         more = in_own_process("bench.constitutions.__main__", "more", url, str(pairs), environment=environment)
     with databases.sqlite() as environment:
-        in_own_process("bench.constitutions.__main__", "migrate", url, str(pairs), environment=environment)
+        in_own_process("bench.constitutions.__main__", "prepare", url, str(pairs), environment=environment)
         full = in_own_process("bench.constitutions.__main__", "full", url, str(pairs), environment=environment)
         counts(url, FAILING)
     with databases.sqlite() as environment:
-        in_own_process("bench.constitutions.__main__", "migrate", url, str(pairs), environment=environment)
+        in_own_process("bench.constitutions.__main__", "prepare", url, str(pairs), environment=environment)
         failing = in_own_process("bench.constitutions.__main__", "run", url, str(pairs), environment=environment)
         failed = counts(url)
     calls, texts = calls_in(told) / pairs, told["pair texts"] / pairs
@@ -144,11 +144,8 @@ def measured(task: str, where: str, pairs: str) -> dict[str, Any]:
     django.setup()
     if task == "write":
         return _write(Path(where), int(pairs))
-    if task == "migrate":  # in a process of its own: no worker migrates
-        from django.core.management import call_command
-
-        call_command("migrate", verbosity=0)
-        return {}
+    if task == "prepare":  # in a process of its own: who makes a constitution neither migrates nor imports
+        return _prepare(int(pairs))
     from core.ledger import DatabaseLedger
     from llm_client import LLM, LLMSettings
 
@@ -156,7 +153,7 @@ def measured(task: str, where: str, pairs: str) -> dict[str, Any]:
     llm = LLM(settings, ledger=DatabaseLedger())
     if task == "more":
         return _more(llm, int(pairs))
-    return _run(llm, int(pairs), is_full=task == "full")
+    return _run(llm, is_full=task == "full")
 
 
 def _write(path: Path, pairs: int) -> dict[str, Any]:
@@ -171,12 +168,25 @@ def _write(path: Path, pairs: int) -> dict[str, Any]:
     return {}
 
 
-def _run(llm: Any, pairs: int, *, is_full: bool) -> dict[str, Any]:
-    import scipy.stats  # noqa: F401  what is loaded when it is first needed, as a worker has done: loading is timed for neither
+def _prepare(pairs: int) -> dict[str, Any]:
+    from django.core.management import call_command
+
+    from tests.constitutions.planted_judge import planted, planted_rows
+
+    call_command("migrate", verbosity=0)
+    with tempfile.TemporaryDirectory() as folder:
+        planted(Path(folder), planted_rows(pairs, seed=SEED))
+    return {}
+
+
+def _run(llm: Any, *, is_full: bool) -> dict[str, Any]:
+    # what is loaded when it is first needed, as a worker has done: loading is timed for neither
+    import sklearn.feature_extraction.text
+    import sklearn.linear_model  # noqa: F401
 
     from constitutions.extraction import body_of, extract
     from constitutions.model_judge import ModelJudge
-    from tests.constitutions.planted_judge import planted, planted_rows
+    from elicitation.models import Dataset
 
     if is_full:  # every principle is asked about again: the majority is that of three passes over everything
 
@@ -184,8 +194,7 @@ def _run(llm: Any, pairs: int, *, is_full: bool) -> dict[str, Any]:
             return list(range(len(self.candidates)))
 
         ModelJudge._doubtful = all_of_them  # type: ignore[method-assign]
-    with tempfile.TemporaryDirectory() as folder:
-        dataset = planted(Path(folder), planted_rows(pairs, seed=SEED))
+    dataset = Dataset.objects.get()
     begun = time.perf_counter()
     extraction = extract(dataset=dataset, judge="llm", llm=llm)
     seconds = time.perf_counter() - begun

@@ -1,6 +1,8 @@
 """Answers of a judge that is asked more than once, and which cells to ask together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
 
 import numpy as np
 
@@ -34,19 +36,18 @@ def disagreeing(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.asarray(answered & (first != second))
 
 
-def packed(cells: Sequence[Cell], most_pairs: int = MOST_PAIRS, most_cells: int = MOST_CELLS) -> Iterator[list[Cell]]:
-    """Yield the cells in calls: those of one comparison together, and of several where they fit.
+def packed(cells: Iterable[Cell], most_pairs: int = MOST_PAIRS, most_cells: int = MOST_CELLS) -> Iterator[list[Cell]]:
+    """Yield the cells, which come comparison by comparison, in calls: those of one comparison together, and of several where
+    they fit. Each call is yielded as soon as it is full.
 
     A call holds at most `most_pairs` comparisons and `most_cells` cells; a comparison with more is cut.
     """
-    by_pair: dict[int, list[int]] = {}
-    for place, principle in cells:
-        by_pair.setdefault(place, []).append(principle)
     call: list[Cell] = []
     pairs = 0
-    for place, principles in by_pair.items():
-        for start in range(0, len(principles), most_cells):
-            piece = [(place, principle) for principle in principles[start : start + most_cells]]
+    for _place, group in groupby(cells, key=itemgetter(0)):
+        together = list(group)
+        for start in range(0, len(together), most_cells):
+            piece = together[start : start + most_cells]
             if call and (pairs == most_pairs or len(call) + len(piece) > most_cells):
                 yield call
                 call, pairs = [], 0

@@ -29,7 +29,7 @@ def merge(phrases: Sequence[str], alike_from: float = ALIKE_FROM) -> list[list[s
     distinct = sorted(times)
     if not distinct:
         return []
-    alike = similarity(distinct)
+    alike = similarity(distinct, alike_from)
     groups = []
     for places in _linked(alike, alike_from):
         weights = np.array([times[distinct[i]] for i in places])
@@ -41,8 +41,8 @@ def merge(phrases: Sequence[str], alike_from: float = ALIKE_FROM) -> list[list[s
     return sorted(groups, key=lambda group: group[0])
 
 
-def similarity(phrases: Sequence[str]) -> np.ndarray:
-    """Return how alike every two phrases are, 0 to 1: an array of shape (phrases, phrases)."""
+def similarity(phrases: Sequence[str], alike_from: float = ALIKE_FROM) -> np.ndarray:
+    """Return how alike every two phrases are, from `alike_from` to 1, or 0 where they are less: an array of shape (phrases, phrases)."""
     from sklearn.feature_extraction.text import TfidfVectorizer  # large, and no page needs it
 
     by_words = TfidfVectorizer(analyzer=stems, use_idf=False)
@@ -52,10 +52,10 @@ def similarity(phrases: Sequence[str]) -> np.ndarray:
     words = [set(_words(phrase)) for phrase in phrases]
     stemmed = [set(stems(phrase)) for phrase in phrases]
     negative = [len(w & _NEGATIVE) % 2 for w in words]
-    for i in range(len(phrases)):
-        for j in range(i):
-            if negative[i] != negative[j] or _may_differ(stemmed[i] - _NEGATIVE, stemmed[j] - _NEGATIVE):
-                alike[i, j] = alike[j, i] = 0.0
+    alike[alike < alike_from] = 0.0
+    for i, j in np.argwhere(np.tril(alike, -1)).tolist():
+        if negative[i] != negative[j] or _may_differ(stemmed[i] - _NEGATIVE, stemmed[j] - _NEGATIVE):
+            alike[i, j] = alike[j, i] = 0.0
     np.fill_diagonal(alike, 1.0)
     return np.asarray(alike)
 
