@@ -6,14 +6,15 @@ says when. The private key comes from the settings and is stored and logged nowh
 
 import base64
 import hashlib
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from django.conf import settings
 
 from constitutions.models import ConstitutionVersion, SigningKey, VersionSignature
 from core.canonical import unchanged
+
+if TYPE_CHECKING:  # large, and many sites have no key
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 
 class PublicKey(NamedTuple):
@@ -24,6 +25,9 @@ class PublicKey(NamedTuple):
 
     @property
     def pem(self) -> str:
+        from cryptography.hazmat.primitives import serialization
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(self.base64))
         written = key.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
         return written.decode()
@@ -61,11 +65,14 @@ def sign(version: ConstitutionVersion) -> VersionSignature | None:
     return VersionSignature.objects.get_or_create(version=version, defaults=told)[0]
 
 
-def _private_key() -> Ed25519PrivateKey | None:
-    key = settings.SIGNING_KEY
-    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(key)) if key else None
+def _private_key() -> "Ed25519PrivateKey | None":
+    if not settings.SIGNING_KEY:
+        return None
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    return Ed25519PrivateKey.from_private_bytes(base64.b64decode(settings.SIGNING_KEY))
 
 
-def _public(private: Ed25519PrivateKey) -> PublicKey:
+def _public(private: "Ed25519PrivateKey") -> PublicKey:
     raw = private.public_key().public_bytes_raw()
     return PublicKey(hashlib.sha256(raw).hexdigest(), base64.b64encode(raw).decode())

@@ -21,7 +21,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from cryptography.fernet import InvalidToken
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
@@ -32,7 +31,7 @@ from django.utils.translation import gettext as _
 from constitutions.models import Constitution, ConstitutionVersion, Webhook, WebhookDelivery
 from core.jobs import request_job
 from core.models import Job, User
-from core.secrets import seal, unseal
+from core.secrets import OtherSecret, seal, unseal
 from core.text import clean_text
 from elicitation.models import Dataset, Study
 from llm_client import guards
@@ -198,7 +197,7 @@ def _post(delivery: WebhookDelivery) -> tuple[int | None, str]:
     url, body = httpx.URL(delivery.webhook.url), delivery.body.encode()
     try:
         secret = unseal(bytes(delivery.webhook.sealed_secret), _SEALED_FOR).decode()
-    except InvalidToken:
+    except OtherSecret:
         return None, _("The site's SECRET_KEY was changed since this webhook was made. Make it anew.")
     moment = str(int(timezone.now().timestamp()))
     try:

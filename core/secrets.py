@@ -4,13 +4,20 @@ import base64
 import hashlib
 import hmac
 import secrets
+from typing import TYPE_CHECKING
 
-from cryptography.fernet import Fernet
 from django.conf import settings
+
+if TYPE_CHECKING:
+    from cryptography.fernet import Fernet
 
 # Crockford's base 32: no I, L, O, U, so that a code survives being read aloud or copied by hand.
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD = str.maketrans({"I": "1", "L": "1", "O": "0", "U": "V"})
+
+
+class OtherSecret(ValueError):
+    """What was sealed was sealed under another secret, or another SECRET_KEY."""
 
 
 def new_token(prefix: str) -> str:
@@ -40,9 +47,16 @@ def seal(content: bytes, secret: str) -> bytes:
 
 
 def unseal(sealed: bytes, secret: str) -> bytes:
-    """Return what `seal` was given under the same `secret`. Raises cryptography.fernet.InvalidToken under another."""
-    return _box(secret).decrypt(sealed)
+    """Return what `seal` was given under the same `secret`. Raises OtherSecret under another."""
+    from cryptography.fernet import InvalidToken
+
+    try:
+        return _box(secret).decrypt(sealed)
+    except InvalidToken:
+        raise OtherSecret from None
 
 
-def _box(secret: str) -> Fernet:
+def _box(secret: str) -> "Fernet":
+    from cryptography.fernet import Fernet  # large, and many processes never seal
+
     return Fernet(base64.urlsafe_b64encode(bytes.fromhex(digest(f"seal:{secret}"))))
