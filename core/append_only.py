@@ -11,6 +11,7 @@ from typing import Any
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
+from django.db.migrations import AlterField
 from django.db.migrations.operations.base import Operation
 
 _erasing = threading.local()
@@ -97,3 +98,24 @@ class AppendOnly(Operation):
 
     def describe(self) -> str:
         return f"Make {self.table} append-only"
+
+
+class DropOwnIndex(AlterField):
+    """Migration operation: a foreign key loses the index of its own (`db_index=False`), and nothing else is touched.
+
+    Django's AlterField remakes the whole table for that in SQLite, which loses the triggers, and in PostgreSQL it makes
+    the foreign key anew, which looks at every row under a lock.
+    """
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        before, after = (state.apps.get_model(app_label, self.model_name) for state in (from_state, to_state))
+        field = after._meta.get_field(self.name)
+        if field.db_index:  # on the way back
+            schema_editor.execute(schema_editor._create_index_sql(after, fields=[field]))
+            return
+        meant = {index.name for index in before._meta.indexes}
+        for name in schema_editor._constraint_names(before, [field.column], index=True, exclude=meant, type_="idx"):
+            schema_editor.execute(schema_editor._delete_index_sql(before, name))
+
+    def describe(self) -> str:
+        return f"Drop the index of {self.model_name}.{self.name} alone"

@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -688,10 +689,14 @@ class WisdomVote(models.Model):
         IT_DEPENDS = "it_depends", _("It depends")
         NOT_SURE = "not_sure", _("I'm not sure")
 
-    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="wisdom_votes")
-    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="wisdom_votes")
-    story = models.ForeignKey(UpgradeStory, null=True, blank=True, on_delete=models.RESTRICT, related_name="votes")
-    draw_item = models.ForeignKey(DrawItem, null=True, blank=True, on_delete=models.RESTRICT, related_name="votes")
+    study = models.ForeignKey(Study, on_delete=models.CASCADE, related_name="wisdom_votes", db_index=False)
+    participant = models.ForeignKey(Participant, on_delete=models.CASCADE, related_name="wisdom_votes", db_index=False)
+    story = models.ForeignKey(
+        UpgradeStory, null=True, blank=True, on_delete=models.RESTRICT, related_name="votes", db_index=False
+    )
+    draw_item = models.ForeignKey(
+        DrawItem, null=True, blank=True, on_delete=models.RESTRICT, related_name="votes", db_index=False
+    )
     from_value = models.ForeignKey(CanonicalValue, on_delete=models.CASCADE, related_name="votes_from")
     to_value = models.ForeignKey(CanonicalValue, on_delete=models.CASCADE, related_name="votes_to")
     context = models.ForeignKey(Context, on_delete=models.CASCADE, related_name="votes")
@@ -710,14 +715,23 @@ class WisdomVote(models.Model):
     class Meta:
         ordering = ["id"]
         constraints = [
+            # Of all rows and not only of first votes, so that it also finds the votes of a person.
             models.UniqueConstraint(
-                fields=["participant", "from_value", "to_value", "context"],
-                condition=Q(supersedes=None),
+                "participant",
+                "from_value",
+                "to_value",
+                "context",
+                Coalesce("supersedes", 0, output_field=models.BigIntegerField()),
                 name="one_first_wisdom_vote",
             ),
             models.CheckConstraint(condition=~Q(from_value=F("to_value")), name="a_vote_compares_two_values"),
         ]
-        indexes = [models.Index(fields=["study", "id"])]
+        # Each index costs every vote that is written: none that another covers, and none of the rows that lack the field.
+        indexes = [
+            models.Index(fields=["study", "id"]),
+            models.Index(fields=["story"], condition=Q(story__isnull=False), name="votes_on_a_story"),
+            models.Index(fields=["draw_item"], condition=Q(draw_item__isnull=False), name="votes_on_a_drawn_story"),
+        ]
 
 
 class VerificationAnswerQuerySet(models.QuerySet["VerificationAnswer"]):

@@ -1,5 +1,11 @@
+import re
+from collections.abc import Iterator
+from uuid import uuid4
+
 import pytest
-from django.db import DatabaseError, connection, models, transaction
+from django.core.management import call_command
+from django.db import DatabaseError, IntegrityError, connection, models, transaction
+from django.utils import timezone
 
 from constitutions.models import ConstitutionVersion
 from core.append_only import erasing
@@ -8,17 +14,20 @@ from elicitation.models import (
     CardRevision,
     Consent,
     ConsentText,
+    Context,
     Endorsement,
     Participant,
     Study,
     WisdomVote,
 )
 from graphs.models import GraphSnapshot
+from tests.people import value_in
 
 pytestmark = pytest.mark.django_db
 KEPT: list[type[models.Model]] = [
     Annotation, CardRevision, Consent, ConstitutionVersion, Endorsement, GraphSnapshot, WisdomVote,
 ]  # fmt: skip
+UUIDS = ("study", "participant", "story")
 
 
 @pytest.fixture
@@ -61,3 +70,48 @@ def test_every_table_of_record_has_its_triggers(model: type[models.Model]) -> No
         else:
             cursor.execute("SELECT count(*) FROM pg_trigger WHERE tgname = %s", [f"{table}_append_only"])
             assert cursor.fetchone() == (1,)
+
+
+@pytest.fixture
+def _migrated_in_the_end(transactional_db: None) -> Iterator[None]:
+    yield
+    call_command("migrate", "elicitation", verbosity=0)
+
+
+@pytest.mark.parametrize("state", ["0007_comparison_draws", "0008_fewer_indexes_of_votes"])
+def test_votes_survive_a_change_of_their_indexes_with_every_rule_about_them(
+    _migrated_in_the_end: None, study: Study, participant: Participant, context: Context, state: str
+) -> None:
+    def vote(answer: str, supersedes: WisdomVote | None) -> WisdomVote:
+        return WisdomVote.objects.create(
+            study=study, participant=participant, from_value=values[0], to_value=values[1], context=context,
+            answer=answer, supersedes=supersedes, voted_at=timezone.now(),
+        )  # fmt: skip
+
+    values = [value_in(study, title=title) for title in ("Keeping safe", "Letting go")]
+    first = vote("upgrade", None)
+    second = vote("not_sure", first)
+    call_command("migrate", "elicitation", "0007_comparison_draws", verbosity=0)
+    call_command("migrate", "elicitation", state, verbosity=0)
+    assert list(WisdomVote.objects.values_list("id", "answer")) == [(first.id, "upgrade"), (second.id, "not_sure")]
+    for change in (lambda: WisdomVote.objects.update(answer="upgrade"), WisdomVote.objects.all().delete):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            change()
+    for before in (None, first):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            vote("upgrade", before)
+    with pytest.raises(IntegrityError), erasing():
+        Participant.objects.filter(id=participant.id)._raw_delete("default")  # the foreign key is still there
+
+
+@pytest.mark.parametrize("field", ["study", "participant", "story", "draw_item", "from_value", "to_value", "context"])
+def test_the_votes_of_whatever_they_refer_to_are_found_by_an_index(field: str) -> None:
+    """Deleting a row looks for its votes: without an index, through all votes of all studies."""
+    ident = uuid4().hex if field in UUIDS else 1
+    with connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL enable_seqscan = off")  # which else is the way through an empty table
+        explain = "EXPLAIN" if connection.vendor == "postgresql" else "EXPLAIN QUERY PLAN"
+        cursor.execute(f"{explain} SELECT * FROM elicitation_wisdomvote WHERE {field}_id = %s", [ident])
+        plan = str(cursor.fetchall())
+    assert re.search(rf"SEARCH .*\({field}_id=\?\)|Index Cond: \({field}_id = ", plan), plan
