@@ -48,12 +48,13 @@ def page_rank(sources: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     values, (source, target) = places_of(sources, targets)
     n = len(values)
     order = order_by(source, target)
+    source, target, weights = source[order], target[order], weights[order]
     bounds = np.append(0, np.cumsum(np.bincount(source, minlength=n)))
-    arrows = sparse.csr_array((weights[order], target[order], bounds), shape=(n, n))
-    out = arrows.sum(axis=1)
-    ends = np.flatnonzero(out == 0)
-    arrows.data *= np.repeat(1.0 / out[out != 0], np.diff(arrows.indptr)[out != 0])
-    onto, share = arrows.T.tocsr(), 1.0 / max(n, 1)
+    starts, ends = np.flatnonzero(np.diff(bounds)), np.flatnonzero(np.diff(bounds) == 0)
+    out = np.zeros(n)
+    out[starts] = np.add.reduceat(weights, bounds[starts])
+    onto = sparse.csc_array((weights * (1.0 / out[source]), target, bounds), shape=(n, n)).tocsr()
+    share = 1.0 / max(n, 1)
     scores = np.repeat(share, n)
     for _ in range(MOST_ROUNDS if n else 0):
         before = scores

@@ -95,10 +95,12 @@ def order_by(*columns: np.ndarray) -> np.ndarray:
     place = rows.bit_length()
     if sum(widths) + place > 63:
         return np.lexsort(columns[::-1])
-    packed = np.zeros(rows, np.int64)  # sorting one number that holds all, its place last, beats sorting places
-    for column, width in zip(columns, widths, strict=True):
+    packed = columns[0].astype(np.int64)  # sorting one number that holds all, its place last, beats sorting places
+    for column, width in zip(columns[1:], widths[1:], strict=True):
         packed <<= width
         packed |= column
+    if (packed[1:] >= packed[:-1]).all():
+        return np.arange(rows)
     packed <<= place
     packed |= np.arange(rows, dtype=np.int32)
     packed.sort()
@@ -122,12 +124,17 @@ def places_of(*columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
 
 def starts_of(*columns: np.ndarray) -> np.ndarray:
     """Return the places at which a row differs from the one before it, the first row among them."""
+    return np.flatnonzero(differs(*columns))
+
+
+def differs(*columns: np.ndarray) -> np.ndarray:
+    """Return of each row whether it differs from the one before it, as the first row does."""
     fresh = np.ones(len(columns[0]), bool)
     if len(fresh):
-        fresh[1:] = columns[0][1:] != columns[0][:-1]
+        np.not_equal(columns[0][1:], columns[0][:-1], out=fresh[1:])
         for column in columns[1:]:
             fresh[1:] |= column[1:] != column[:-1]
-    return np.flatnonzero(fresh)
+    return fresh
 
 
 @dataclass
@@ -224,13 +231,20 @@ class Counts:
 
     def entropy(self, where: np.ndarray | slice = slice(None)) -> np.ndarray:
         """As `entropy`, of the pairs at these places."""
-        columns = (self.wiser, self.not_wiser, self.less_wise, self.unsure, self.impressions)
-        shares = np.array([column[where] for column in columns], float)
-        shares /= np.maximum(shares.sum(axis=0), 1)
-        logs = np.where(shares > 0, shares, 1.0)
-        np.log2(logs, out=logs)
-        logs *= shares
-        return np.asarray(-logs.sum(axis=0))
+        counts = [c[where] for c in (self.wiser, self.not_wiser, self.less_wise, self.unsure, self.impressions)]
+        total = np.maximum(sum(counts), 1)
+        return np.asarray((_n_log_n(total) - sum(_n_log_n(n) for n in counts)) / total)
+
+
+def _n_log_n(n: np.ndarray) -> np.ndarray:
+    """Return n log₂ n, and 0 for 0: looked up where n is small, as most are."""
+    found: np.ndarray = _FEW_LOGS.take(n, mode="clip")
+    many = np.flatnonzero(n >= len(_FEW_LOGS))
+    found[many] = n[many] * np.log2(n[many])
+    return found
+
+
+_FEW_LOGS = np.arange(256) * np.log2(np.maximum(np.arange(256), 1))
 
 
 class Tallies(Counts, Mapping[Pair, EdgeTally]):
@@ -251,20 +265,25 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         starts = starts_of(cells)
         cells, answers = cells[starts], np.diff(starts, append=len(cells))
         asked = cells >> self._whole(2)
-        firsts = starts_of(asked)  # of each pair that was asked about
-        there = asked[firsts]
-        both = np.concatenate([there << self._whole(1), (self._key(*self._values(there)[::-1]) << self._whole(1)) + 1])
-        both.sort()  # of a pair and the reverse of another, the pair comes first
-        is_first = starts_of(both >> self._whole(1))
-        self._pairs = both[is_first] >> self._whole(1)
-        self.was_asked = both[is_first] & self._whole(1) == 0
+        is_first = differs(asked)
+        there = asked[np.flatnonzero(is_first)]
+        which = np.cumsum(is_first) - 1
+        both = np.concatenate([there, self._key(*self._values(there)[::-1])])
+        order = order_by(both)  # of a pair and the reverse of another, the pair comes first
+        both = both[order]
+        is_first = differs(both)
+        starts = np.flatnonzero(is_first)
+        self._pairs, self.was_asked = both[starts], order[starts] < len(there)
         self.sources, self.targets = self._values(self._pairs)
-        self.back = order_by(self.targets, self.sources).astype(np.int32)
-        places = np.repeat(np.flatnonzero(self.was_asked), np.diff(firsts, append=len(asked)))
-        counts = np.zeros((3, len(self._pairs)), np.int64)
-        counts.ravel()[(cells & self._whole(3)).astype(np.int64) * len(self._pairs) + places] = answers
+        place = np.empty(len(both), np.int64)
+        place[order] = np.cumsum(is_first) - 1
+        forth, back = np.split(place, 2)
+        self.back = np.empty(len(self._pairs), np.int64)
+        self.back[forth], self.back[back] = back, forth
+        counts = np.zeros((3, len(self._pairs)), np.int32)
+        counts[(cells & self._whole(3)).astype(np.int64), forth[which]] = answers
         self.wiser, self.not_wiser, self.unsure = counts
-        every = counts.sum(axis=0)
+        every = counts.sum(axis=0, dtype=np.int32)
         self.less_wise = self.wiser[self.back]
         self.impressions = every + every[self.back]
 
