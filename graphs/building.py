@@ -207,7 +207,7 @@ def findings(
     tell(1, 4, _("Drawing people anew"))
     stability = None
     if isinstance(rules, RobustRules):
-        stability = resampling.bootstrap(votes, rules, resamples=RESAMPLES, rng=np.random.default_rng([seed, 0]))
+        stability = resampling.bootstrap(tallies, rules, resamples=RESAMPLES, rng=np.random.default_rng([seed, 0]))
     values = [
         texts[number]
         | {"wisdom_score": score, "incoming_support": support.get(number, 0.0)}
@@ -326,7 +326,7 @@ def _winners(
         if stability is not None:
             rng = np.random.default_rng([seed, place])
             resamples = RESAMPLES if judged.scores else 0  # where nobody wins there is no probability to tell
-            wins = resampling.win_shares(here, rules, resamples=resamples, rng=rng)
+            wins = resampling.win_shares(judged.tallies, rules, resamples=resamples, rng=rng)
         context = votes.contexts[here.context[0]]
         found.append(_winner(context, here, judged, wins))
         if least:

@@ -79,24 +79,22 @@ class Scores(NamedTuple):
     score: np.ndarray
 
 
-def wisdom_scores_of_many(
-    graph: np.ndarray, sources: np.ndarray, targets: np.ndarray, weights: np.ndarray, values: int
-) -> Scores:
+def wisdom_scores_of_many(graph: np.ndarray, sources: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> Scores:
     """Return the wisdom scores of many graphs at once: of the values that are in arrows, sorted by graph and value.
 
-    Each arrow (arrows,) has the number of its graph, the places (below `values`) of what it joins, and its weight, above
-    0. Equal to `wisdom_scores` to about 1e-10.
+    Each arrow (arrows,) has the number of its graph, the places of the values that it joins, and its weight, above 0. Equal to `wisdom_scores` to about 1e-10.
     """
-    nodes, (source, target) = places_of(graph * values + sources, graph * values + targets)
+    there, (source, target) = places_of(sources, targets)  # often a few of many
+    nodes, (source, target) = places_of(graph * len(there) + source, graph * len(there) + target)
     n = len(nodes)
-    of = nodes // max(values, 1)
+    of, which = np.divmod(nodes, max(len(there), 1))
     size = np.bincount(of)
     steps = DAMPING * weights / np.bincount(source, weights, n)[source]
     share = np.repeat(1 / np.maximum(size, 1), size)
     # what values without an arrow out spread over all makes every score so many times as large: it is left out here, and
     # made up for by the sum
     scores = _settled(share, source, target, steps, of)
-    return Scores(of, nodes - of * values, scores / np.repeat(np.bincount(of, scores), size))
+    return Scores(of, there[which], scores / np.repeat(np.bincount(of, scores), size))
 
 
 def _settled(

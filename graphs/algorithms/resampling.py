@@ -1,6 +1,5 @@
 """How sure the winner is: drawing people anew, and looking for the fewest votes that would crown another value."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from itertools import combinations_with_replacement
@@ -20,7 +19,7 @@ from graphs.algorithms.ranking import (
     wisdom_scores,
     wisdom_scores_of_many,
 )
-from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, ByGroup, Counts, Tallies, Vote, Votes, tally
+from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, ByGroup, Counts, Tallies, Vote, Votes, order_by, tally
 
 CELLS_AT_ONCE = 500_000  # how many numbers an array may hold, which bounds memory
 RANGE = (5, 95)  # per cent: the ends of the intervals of rank and score
@@ -44,15 +43,15 @@ class Stability(NamedTuple):
     resamples: int
 
 
-def bootstrap(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.random.Generator) -> Stability:
+def bootstrap(votes: Iterable[Vote] | Tallies, rules: Rules, *, resamples: int, rng: np.random.Generator) -> Stability:
     """Draw as many people as there are, with replacement and each with all their votes, and build the graph each time,
     pruning included.
 
-    The order of `votes` does not matter. Each resample is one call `rng.integers(0, people, people)` over the people
+    The order of `votes` does not matter; they may be counted already. Each resample is one call `rng.integers(0, people, people)` over the people
     sorted by number, so that a seed gives the same resamples however they are computed. Source: Efron and Tibshirani
     1993, ch. 8.
     """
-    ballots = _Ballots(tally(votes), rules)
+    ballots = _Ballots(_counted(votes), rules)
     if not ballots.people or resamples < 1:
         return Stability({}, {}, {}, 0)
     numbers = ballots.values.tolist()
@@ -77,13 +76,19 @@ def bootstrap(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.ra
     )
 
 
-def win_shares(votes: Iterable[Vote], rules: Rules, *, resamples: int, rng: np.random.Generator) -> dict[int, float]:
+def win_shares(
+    votes: Iterable[Vote] | Tallies, rules: Rules, *, resamples: int, rng: np.random.Generator
+) -> dict[int, float]:
     """Return `wins` of the same `bootstrap`, for less work."""
-    ballots = _Ballots(tally(votes), rules)
-    wins: Counter[int] = Counter()
+    ballots = _Ballots(_counted(votes), rules)
+    wins = np.zeros(len(ballots.values), np.int64)
     for _rows, scores in ballots.resampled(resamples, rng):
-        wins.update(ballots.values[scores.value[ranks_of_many(scores) == 1]].tolist())
-    return {number: n / resamples for number, n in sorted(wins.items())}
+        wins += np.bincount(scores.value[ranks_of_many(scores) == 1], minlength=len(wins))
+    return {number: n / resamples for number, n in zip(ballots.values.tolist(), wins.tolist(), strict=True) if n}
+
+
+def _counted(votes: Iterable[Vote] | Tallies) -> Tallies:
+    return votes if isinstance(votes, Tallies) else tally(votes)
 
 
 def _ends(table: np.ndarray) -> tuple[list[float], list[float]]:
@@ -100,7 +105,8 @@ def _ends(table: np.ndarray) -> tuple[list[float], list[float]]:
 class _Ballots:
     """Votes as sparse matrices (pairs, people), so that many resamples are a product of matrices.
 
-    `pairs` are the places in the tallies of those counted in full, each with its reverse, which is at `back` among them.
+    `pairs` are the places in the tallies of those counted in full, each with its reverse, which is at `back` among them;
+    the people in the matrices, `heard`, are those who answered about one of them what the rules look at.
     Pairs about which one person decides, `alone`, are kept apart: where votes are few they are most, and reach a floor of
     several people only in the few resamples that draw this person as often. Others never reach the rules' floor.
     """
@@ -118,6 +124,13 @@ class _Ballots:
         self.pairs = np.flatnonzero(full)
         self.back = np.searchsorted(self.pairs, tallies.back[self.pairs])
         self.alone = np.flatnonzero((reach == 1) & ~full)
+        votes = tallies.votes
+        counts = full[tallies.pair_of]
+        if name == "deciders":
+            counts &= votes.answer <= NO_UPGRADE
+        is_heard = np.zeros(self.people, bool)
+        is_heard[self._person[counts]] = True
+        self.heard = np.flatnonzero(is_heard)
 
     def resampled(self, resamples: int, rng: np.random.Generator) -> Iterator[tuple[range, Scores]]:
         """Draw people anew again and again; yield the wisdom scores of some resamples at a time. Those without an arrow
@@ -127,13 +140,15 @@ class _Ballots:
 
     def _scores(self, people: np.ndarray) -> Scores:
         """Return the wisdom scores of some resamples (resamples, people drawn)."""
-        times = np.array([np.bincount(drawn, minlength=self.people) for drawn in people], np.int32)
-        cells = _Drawn(self, np.ascontiguousarray(times.T))
+        times = np.empty(people.shape, np.int16)
+        for row, drawn in zip(times, people, strict=True):
+            row[:] = np.bincount(drawn, minlength=self.people)
+        cells = _Drawn(self, times)
         weights = self.rules.weights(cells, cells.graph)
         kept = np.flatnonzero(weights)
         pair = cells.pair[kept]
         arrows = (cells.graph[kept], self.sources[pair], self.targets[pair], weights[kept])
-        return wisdom_scores_of_many(*arrows, len(self.values))
+        return wisdom_scores_of_many(*arrows)
 
     @cached_property
     def wiser(self) -> sparse.csr_array:
@@ -169,40 +184,47 @@ class _Ballots:
         return rows, beyond[rows]
 
     @cached_property
-    def alone_by(self) -> sparse.csr_array:
-        """Who decides about each pair in `alone`."""
+    def alone_by(self) -> tuple[np.ndarray, np.ndarray]:
+        """The pairs in `alone` one person after the other, and where each person's begin."""
         votes, pair = self.tallies.votes, self.tallies.pair_of
         who = np.empty(len(self.tallies), np.int64)
         wiser, decides = votes.answer == UPGRADE, votes.answer <= NO_UPGRADE
         who[pair[decides]] = self._person[decides]
         who[self.tallies.back[pair[wiser]]] = self._person[wiser]
-        cells = (np.arange(len(self.alone)), who[self.alone])
-        return sparse.csr_array((np.ones(len(self.alone), np.int32), cells), shape=(len(self.alone), self.people))
+        who = who[self.alone]
+        return self.alone[order_by(who)], np.append(0, np.cumsum(np.bincount(who, minlength=self.people)))
 
     def _matrix(self, which: np.ndarray) -> sparse.csr_array:
         place = np.full(len(self.tallies), -1, np.int32)
         place[self.pairs] = np.arange(len(self.pairs))
         row = place[self.tallies.pair_of[which]]
-        cells = (row[row >= 0], self._person[which][row >= 0])
-        return sparse.csr_array((np.ones(len(cells[0]), np.int32), cells), shape=(len(self.pairs), self.people))
+        column = np.full(self.people, -1, np.int32)
+        column[self.heard] = np.arange(len(self.heard))
+        person = column[self._person[which]]
+        there = (row >= 0) & (person >= 0)
+        cells = (row[there], person[there])
+        return sparse.csr_array((np.ones(len(cells[0]), np.int32), cells), shape=(len(self.pairs), len(self.heard)))
 
 
 class _Drawn(Counts):
-    """Counts when people count as often as `drawn` (people, resamples) says: of the pairs and resamples that reach the
+    """Counts when people count as often as `times` (resamples, people) says: of the pairs and resamples that reach the
     rules' floor, one after the other. `pair` and `graph` say which pair in which resample each is."""
 
-    def __init__(self, ballots: _Ballots, drawn: np.ndarray) -> None:
-        self._ballots, self._drawn = ballots, drawn
+    def __init__(self, ballots: _Ballots, times: np.ndarray) -> None:
+        self._ballots = ballots
+        self._drawn = np.ascontiguousarray(times[:, ballots.heard].T, dtype=np.int32)
         name, least = ballots.rules.floor
         counted = self._wiser if name == "wiser" else self._deciders
         self._cells = np.flatnonzero(counted.ravel() >= least)
-        self._row, graph = np.divmod(self._cells, drawn.shape[1])
-        often = np.flatnonzero(drawn.ravel() >= least) if len(ballots.alone) else np.empty(0, np.int64)
-        times = sparse.csr_array((drawn.ravel()[often], np.divmod(often, drawn.shape[1])), shape=drawn.shape)
-        alone = (ballots.alone_by @ times).tocoo()
-        self._alone, self._times = ballots.alone[alone.coords[0]], alone.data
+        self._row, graph = np.divmod(self._cells, len(times))
+        resample, person = np.divmod(np.flatnonzero(times.ravel() >= least), times.shape[1])
+        pairs, starts = ballots.alone_by
+        theirs = starts[person + 1] - starts[person]  # how many pairs each person who is drawn so often decides alone
+        first = np.repeat(starts[person] - np.cumsum(theirs) + theirs, theirs)
+        self._alone = pairs[first + np.arange(len(first))]
+        self._times = np.repeat(times[resample, person], theirs).astype(np.int32)
         self.pair = np.concatenate([ballots.pairs[self._row], self._alone])
-        self.graph = np.concatenate([graph, alone.coords[1]])
+        self.graph = np.concatenate([graph, np.repeat(resample, theirs)])
 
     def _here(self, counted: np.ndarray, alone: np.ndarray) -> np.ndarray:
         """Return what is counted in these pairs (full pairs, resamples), and where one person decides what they say
@@ -427,7 +449,7 @@ class _FlipSearch:
 
     def _leads_at_once(self, tried: np.ndarray) -> np.ndarray:
         pair, graph, weights = self._kept(tried)
-        scores = wisdom_scores_of_many(graph, self._sources[pair], self._targets[pair], weights, len(self._values))
+        scores = wisdom_scores_of_many(graph, self._sources[pair], self._targets[pair], weights)
         ours = self._values[scores.value] == self.winner
         lead = np.bincount(scores.graph[ours], scores.score[ours], len(tried))
         rest = np.zeros(len(tried))

@@ -58,7 +58,7 @@ def test_many_graphs_at_once_get_the_scores_that_each_gets_alone(many: list[dict
     arrows = [(n, *pair, weight) for n, graph in enumerate(many) for pair, weight in graph.items()]
     numbers, sources, targets, weights = np.array(arrows).reshape(-1, 4).T
     numbers, sources, targets = (column.astype(int) for column in (numbers, sources, targets))
-    together = wisdom_scores_of_many(numbers, sources, targets, weights, 6)
+    together = wisdom_scores_of_many(numbers, sources, targets, weights)
     for n, graph in enumerate(many):
         here = together.graph == n
         found = dict(zip(together.value[here].tolist(), together.score[here].tolist(), strict=True))
