@@ -19,9 +19,21 @@ from graphs.algorithms.ranking import (
     wisdom_scores,
     wisdom_scores_of_many,
 )
-from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, ByGroup, Counts, Tallies, Vote, Votes, order_by, tally
+from graphs.algorithms.tally import (
+    ANSWERS,
+    NO_UPGRADE,
+    UPGRADE,
+    ByGroup,
+    Counts,
+    Tallies,
+    Vote,
+    Votes,
+    order_by,
+    places_of,
+    tally,
+)
 
-CELLS_AT_ONCE = 500_000  # how many numbers an array may hold, which bounds memory
+CELLS_AT_ONCE = 250_000  # how many numbers an array may hold, which bounds memory
 RANGE = (5, 95)  # per cent: the ends of the intervals of rank and score
 SCORE_PLACES = 6
 CANDIDATE_CELLS = 100_000  # answers tried × pairs, which bounds the time of a step
@@ -114,7 +126,7 @@ class _Ballots:
     def __init__(self, tallies: Tallies, rules: Rules) -> None:
         self.tallies, self.rules = tallies, rules
         self.values = np.unique(tallies.sources)  # each pair is there in both directions
-        numbers, self._person = np.unique(tallies.votes.voter, return_inverse=True)
+        numbers, (self._person,) = places_of(tallies.votes.voter)
         self.people = len(numbers)
         self.sources, self.targets = (np.searchsorted(self.values, v) for v in (tallies.sources, tallies.targets))
         name, least = rules.floor
@@ -177,11 +189,11 @@ class _Ballots:
     @cached_property
     def again(self) -> tuple[np.ndarray, sparse.csr_array]:
         """The pairs about which people decide more than once, and how often beyond the first time: few."""
-        beyond = self.wiser + self.not_wiser + self.wiser[self.back]
+        rows = np.flatnonzero((self.tallies.decided != self.tallies.deciders)[self.pairs])
+        beyond = self.wiser[rows] + self.not_wiser[rows] + self.wiser[self.back[rows]]
         beyond.data -= 1
         beyond.eliminate_zeros()
-        rows = np.flatnonzero(np.diff(beyond.indptr))
-        return rows, beyond[rows]
+        return rows, beyond
 
     @cached_property
     def alone_by(self) -> tuple[np.ndarray, np.ndarray]:
