@@ -82,7 +82,8 @@ class Scores(NamedTuple):
 def wisdom_scores_of_many(graph: np.ndarray, sources: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> Scores:
     """Return the wisdom scores of many graphs at once: of the values that are in arrows, sorted by graph and value.
 
-    Each arrow (arrows,) has the number of its graph, the places of the values that it joins, and its weight, above 0. Equal to `wisdom_scores` to about 1e-10.
+    Each arrow (arrows,) has the number of its graph, the places of the values that it joins, and its weight, above 0. Equal
+    to `wisdom_scores` to about 1e-10.
     """
     there, (source, target) = places_of(sources, targets)  # often a few of many
     nodes, (source, target) = places_of(graph * len(there) + source, graph * len(there) + target)

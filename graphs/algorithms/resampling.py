@@ -59,8 +59,8 @@ def bootstrap(votes: Iterable[Vote] | Tallies, rules: Rules, *, resamples: int, 
     """Draw as many people as there are, with replacement and each with all their votes, and build the graph each time,
     pruning included.
 
-    The order of `votes` does not matter; they may be counted already. Each resample is one call `rng.integers(0, people, people)` over the people
-    sorted by number, so that a seed gives the same resamples however they are computed. Source: Efron and Tibshirani
+    The order of `votes` does not matter; they may be counted already. Each resample is one call `rng.integers(0, people,
+    people)` over the people sorted by number, so that a seed gives the same resamples however they are computed. Source: Efron and Tibshirani
     1993, ch. 8.
     """
     ballots = _Ballots(_counted(votes), rules)
