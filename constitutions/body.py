@@ -77,8 +77,8 @@ class Readings(NamedTuple):
 
 class Material(NamedTuple):
     """Everything from comparisons that an extraction tells of. `rows` are the pairs' comparisons, then those that only a group
-    decides; the judgement and the clusters are of them, in that order. `split` is of the pairs, `whole_split` of all rows, and
-    `baselines` are decisions on the held-out pairs that a constitution is compared with (`learned_decisions`)."""
+    decides; the judgement, `measured` (the differences of measured features) and the clusters are of them, in that order. `split`
+    is of the pairs, `whole_split` of all rows."""
 
     pairs: Pairs
     rows: list[Comparison]
@@ -86,7 +86,7 @@ class Material(NamedTuple):
     split: scoring.Split
     whole_split: scoring.Split
     judgement: Judgement
-    baselines: Mapping[str, np.ndarray]
+    measured: np.ndarray
     judged: Judged | None
     groups: Groups | None
     rng: np.random.Generator
@@ -344,8 +344,9 @@ def _dropped(tested: Tested, kept: Sequence[Tested], material: Material) -> dict
 def _reconstruction(chosen: Chosen, readings: Readings | None, material: Material) -> dict[str, Any]:
     """Return how well the kept principles decide the held-out comparisons, beside what any constitution must beat."""
     train, test = material.split
-    rows, kept = material.pairs.rows, chosen.kept
+    rows, answers = material.pairs.rows, [material.pairs.answers[i] for i in train]
     held = [material.pairs.answers[i] for i in test]
+    measured, kept = material.measured, chosen.kept
     decisions = {
         "constitution": scoring.weighted_votes(
             material.judgement.differences[test],
@@ -355,7 +356,12 @@ def _reconstruction(chosen: Chosen, readings: Readings | None, material: Materia
         ),
         "random": np.zeros(len(test)),  # a coin is right half of the time: thrown once it would only add its own luck
         "longest": np.array([float(len(rows[i].text_a) - len(rows[i].text_b)) for i in test]),
-        **material.baselines,
+        "all_features": scoring.logistic_decisions(measured[train], answers, measured[test]),
+        "all_features_and_words": scoring.tfidf_decisions(
+            (measured[train], [rows[i].text_a for i in train], [rows[i].text_b for i in train]),
+            answers,
+            (measured[test], [rows[i].text_a for i in test], [rows[i].text_b for i in test]),
+        ),
     }
     hits = {name: scoring.hits(decided, held) for name, decided in decisions.items()}
     shares = {name: material.share(hit, test) for name, hit in hits.items()}
@@ -376,21 +382,6 @@ def _reconstruction(chosen: Chosen, readings: Readings | None, material: Materia
         "executor": "weighted votes of the principles",
     }
     return told | _read(hits, decisions, readings, material)
-
-
-def learned_decisions(pairs: Pairs, split: scoring.Split, measured: np.ndarray) -> dict[str, np.ndarray]:
-    """Return what is decided of the held-out pairs by all measured features (pairs, features) that were learned from on the training
-    part, and by these and the words of the texts."""
-
-    def part(places: np.ndarray) -> tuple[np.ndarray, list[str], list[str]]:
-        rows = [pairs.rows[i] for i in places]
-        return measured[places], [row.text_a for row in rows], [row.text_b for row in rows]
-
-    answers, train, test = [pairs.answers[i] for i in split.train], part(split.train), part(split.test)
-    return {
-        "all_features": scoring.logistic_decisions(train[0], answers, test[0]),
-        "all_features_and_words": scoring.tfidf_decisions(train, answers, test),
-    }
 
 
 def _against(

@@ -20,21 +20,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
 
 from constitutions.algorithms import scoring
-from constitutions.body import (
-    FORMAT,
-    Chosen,
-    Material,
-    Readings,
-    Stance,
-    learned_decisions,
-    rules_of,
-    write_body,
-)
+from constitutions.body import FORMAT, Chosen, Material, Readings, Stance, rules_of, write_body
 from constitutions.by_group import Groups, groups_behind
 from constitutions.executors import PROMPT as READER
 from constitutions.executors import read_decisions
 from constitutions.from_graph import GraphPrinciple, principles_of
-from constitutions.judges import Cells, Judgement, measure
+from constitutions.judges import Cells, measure
 from constitutions.material import is_cut, prompt_named, speaks_to_a_judge
 from constitutions.model_judge import ModelJudge
 from constitutions.models import Extraction, PrincipleEvidence
@@ -207,23 +198,18 @@ def _judge(
         raise ValidationError({"dataset": _("All decided comparisons are of one prompt, so none could be held out.")})
     tell("measure", 0, 1)
     texts = [row.prompt or "" for row in rows], [row.text_a for row in rows], [row.text_b for row in rows]
-
-    def count() -> tuple[Judgement, dict[str, np.ndarray]]:
-        measured = measure(*texts)
-        return measured, learned_decisions(pairs, own, measured.differences)
-
     judged = None
-    with ThreadPoolExecutor(1) as beside:  # a model leaves time to count and to learn in
-        counting = beside.submit(count)
+    with ThreadPoolExecutor(1) as beside:  # a model leaves time to count in
+        counting = beside.submit(measure, *texts)
         if llm is not None:
             judge = ModelJudge(
                 pairs, others, clusters, own, seed=options.seed, llm=llm, scope_key=dataset.scope_key, tell=tell
             )
             judged = judge.judge(fixed=options.fixed, rounds=options.rounds, rules=rules_of(options))
-        measured, baselines = counting.result()
+        measured = counting.result()
     judgement = judged.judgement if judged else measured
     split = own if groups is None else both
-    return Material(pairs, rows, clusters, own, split, judgement, baselines, judged, groups, rng)
+    return Material(pairs, rows, clusters, own, split, judgement, measured.differences, judged, groups, rng)
 
 
 def _others(dataset: Dataset, pairs: Pairs, groups: Groups | None, options: Options) -> list[Comparison]:

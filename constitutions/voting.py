@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from django.db import IntegrityError
+from django.db.models import Max
 
 from constitutions.algorithms.ballots import BOTH, FOR_A, FOR_B, MISSING, NEITHER, UNASKED, Cell, packed
 from constitutions.asking import Progress, raise_what_stops
@@ -208,11 +209,12 @@ def _looked_up(
     swapped: np.ndarray,
     repeat: int,
 ) -> Iterator[tuple[dict[Cell, str], dict[str, str]]]:
-    """Yield under what some of the cells are kept, and what of that is known. Those that are asked first are looked up first, so that
-    a model need not wait for the others."""
+    """Yield under what some of the cells are kept, and what of that was known when this began. Those that are asked first are looked
+    up first, so that a model need not wait for the others."""
+    newest = StoredCell.objects.aggregate(newest=Max("id"))["newest"] or 0  # equal cells of one run are all asked
     for start in range(0, len(cells), LOOKED_UP_AT_ONCE):
         keys = _keys(settings, rows, texts, cells[start : start + LOOKED_UP_AT_ONCE], swapped, repeat)
-        kept = StoredCell.objects.filter(sha256__in=set(keys.values()))
+        kept = StoredCell.objects.filter(sha256__in=set(keys.values()), id__lte=newest)
         yield keys, dict(kept.values_list("sha256", "answer"))
 
 

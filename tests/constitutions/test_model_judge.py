@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from django.core.exceptions import ValidationError
 
+from constitutions import voting
 from constitutions.algorithms.ballots import MISSING, UNASKED, majority
 from constitutions.estimating import estimate
 from constitutions.evidence import STANCES, evidence_behind
@@ -194,6 +195,19 @@ def test_one_more_pair_asks_only_its_own_votes(tmp_path: Path, small: Dataset) -
         key for asked in model.asked if asked.purpose.endswith("vote") for key in material(asked)["questions"]
     }
     assert len(asked_first) == len(TRUE)
+
+
+def test_equal_comparisons_are_all_asked_whatever_was_kept_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = planted_rows(60, seed=2, noise=0.0)
+    twice = [row | {"id": f"again-{row['id']}"} for row in rows]
+    monkeypatch.setattr(voting, "STORED_AT_ONCE", 1)
+    monkeypatch.setattr(voting, "LOOKED_UP_AT_ONCE", 30)
+    model = planted_model()
+    cells = extract(dataset=planted(tmp_path, rows + twice), judge="llm", llm=model).cells
+    assert cells["cached"] == 0 and cells["answered"] == cells["asked"]
+    assert Cell.objects.count() < cells["asked"]
 
 
 def test_one_more_principle_asks_only_its_own_votes(small: Dataset) -> None:
