@@ -17,8 +17,8 @@ process of its own. No real model is asked: what is kept says what the method fi
 |---|---|---|
 | calls a pair | 1.29–1.32 | 4.00 (300 propose, 900 vote) |
 | pair texts a pair | 2.45–2.58 | 4.00 |
-| wall | 1.76 times the ideal (1.12–1.20 s); 2 to 2.7 times where other work shares the cores | 5.5 to 6.3 times, three runs |
-| memory | 193 MB | 411 MB |
+| wall | 1.73 times the ideal (1.09–1.19 s); 2 to 2.7 times where other work shares the cores | 5.5 to 6.3 times, three runs |
+| memory | 192–193 MB | 411 MB |
 | votes lost | none, also where 10 % of the calls fail | 10 %, where nothing fails |
 """
 
