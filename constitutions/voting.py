@@ -181,26 +181,6 @@ def _question(comparison: int, principle: int) -> str:
     return f"c{comparison}_p{principle}"
 
 
-def _keys(
-    settings: LLMSettings,
-    rows: Sequence[Comparison],
-    texts: Sequence[str],
-    cells: Sequence[Cell],
-    swapped: np.ndarray,
-    repeat: int,
-) -> dict[Cell, str]:
-    """Return under which SHA-256 each cell is kept: of everything that shapes its answer, but for what stood beside it."""
-    prompt = prompt_named(PROMPT).sha256
-    model = [settings.provider, settings.model, settings.temperature, settings.max_answer_tokens, prompt, repeat]
-    shown: dict[int, bytes] = {}
-    for place in {place for place, _principle in cells}:
-        row = rows[place]
-        shape = [*model, asked_about(row, 0, sides(row, bool(swapped[place]))), bool(swapped[place])]
-        shown[place] = hashlib.sha256(json.dumps(shape).encode()).digest()
-    said = [text.encode(errors="surrogatepass") for text in texts]
-    return {cell: hashlib.sha256(shown[cell[0]] + said[cell[1]]).hexdigest() for cell in cells}
-
-
 def _looked_up(
     settings: LLMSettings,
     rows: Sequence[Comparison],
@@ -209,11 +189,21 @@ def _looked_up(
     swapped: np.ndarray,
     repeat: int,
 ) -> Iterator[tuple[dict[Cell, str], dict[str, str]]]:
-    """Yield under what some of the cells are kept, and what of that was known when this began. Those that are asked first are looked
-    up first, so that a model need not wait for the others."""
+    """Yield under which SHA-256 some of the cells are kept, which is of everything that shapes an answer but for what stood beside
+    it, and what of that was known when this began. Those that are asked first are looked up first, so that a model need not wait
+    for the others."""
+    prompt = prompt_named(PROMPT).sha256
+    model = [settings.provider, settings.model, settings.temperature, settings.max_answer_tokens, prompt, repeat]
+    said = [text.encode(errors="surrogatepass") for text in texts]
     newest = StoredCell.objects.aggregate(newest=Max("id"))["newest"] or 0  # equal cells of one run are all asked
     for start in range(0, len(cells), LOOKED_UP_AT_ONCE):
-        keys = _keys(settings, rows, texts, cells[start : start + LOOKED_UP_AT_ONCE], swapped, repeat)
+        some = cells[start : start + LOOKED_UP_AT_ONCE]
+        shown: dict[int, bytes] = {}
+        for place in {place for place, _principle in some}:
+            row = rows[place]
+            shape = [*model, asked_about(row, 0, sides(row, bool(swapped[place]))), bool(swapped[place])]
+            shown[place] = hashlib.sha256(json.dumps(shape).encode()).digest()
+        keys = {cell: hashlib.sha256(shown[cell[0]] + said[cell[1]]).hexdigest() for cell in some}
         kept = StoredCell.objects.filter(sha256__in=set(keys.values()), id__lte=newest)
         yield keys, dict(kept.values_list("sha256", "answer"))
 
