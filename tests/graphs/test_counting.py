@@ -1,3 +1,4 @@
+import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -61,6 +62,14 @@ def test_people_who_left_previews_and_simulated_people_do_not_count(study: Study
         vote(person, values[0], values[1])
     withdrawal.withdraw(leaves)
     assert answers(study) == [(1, 1, 2, "upgrade")]
+
+
+def test_people_whose_random_ids_begin_alike_are_told_apart(study: Study, values: Values, vote: Cast) -> None:
+    ids = [uuid.UUID(f"0123456789abcdef00000000000000{end}") for end in ("02", "00", "01")]
+    for number, key in enumerate(ids, 1):
+        person = Participant.objects.create(id=key, study=study, number=number, is_preview=number == 3)
+        vote(person, values[0], values[number % 2 + 1])
+    assert answers(study) == [(1, 1, 3, "upgrade"), (2, 1, 2, "upgrade")]
 
 
 def test_in_a_simulated_study_simulated_people_count(study: Study, values: Values, vote: Cast) -> None:
