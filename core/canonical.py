@@ -2,10 +2,11 @@
 
 import hashlib
 import io
-import json
 import math
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -13,7 +14,7 @@ from django.utils.translation import gettext as _
 from core.problems import Problem
 
 PLACES = 12
-ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+FEW_KEYS = 64  # of a dict of which many have the same keys
 
 
 def canonical_bytes(body: Any) -> bytes:
@@ -50,38 +51,81 @@ def unchanged(body: str, sha256: str) -> str:
 def _texts(body: Any) -> Iterator[str]:
     """Yield the JSON of a body piece by piece, an iterator's items one by one."""
     if isinstance(body, dict):
-        plain = {_plain_key(key): item for key, item in body.items()}
-        for place, key in enumerate(sorted(plain)):
-            yield ("," if place else "{") + ENCODER.encode(key) + ":"
-            yield from _texts(plain[key])
-        yield "}" if plain else "{}"
+        opening = "{"
+        for key, label in _sorted(tuple(body)):
+            yield opening + label
+            yield from _texts(body[key])
+            opening = ","
+        yield "}" if body else "{}"
     elif isinstance(body, Iterator):
         yield "["
         for place, item in enumerate(body):
-            yield ("," if place else "") + ENCODER.encode(_plain(item))
+            yield ("," if place else "") + _WRITERS[type(item)](item)
         yield "]"
     else:
-        yield ENCODER.encode(_plain(body))
+        yield _WRITERS[type(body)](body)
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if value.isascii() else unicodedata.normalize("NFC", value)
-    if isinstance(value, bool) or value is None or isinstance(value, int):
-        return value
-    if isinstance(value, float):
-        if not math.isfinite(value):
-            raise ValueError("a published body holds no NaN and no infinity")
-        rounded = round(value, PLACES)
-        return int(rounded) if rounded == int(rounded) else rounded
-    if isinstance(value, dict):
-        return {_plain_key(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    raise ValueError(f"{type(value).__name__} has no canonical form")
+def _of_text(text: str) -> str:
+    return encode_basestring(text if text.isascii() else unicodedata.normalize("NFC", text))
 
 
-def _plain_key(key: Any) -> str:
-    if not isinstance(key, str):
+def _of_float(number: float) -> str:
+    # up to 15 digits and no power of ten: what is rounded is written as it is here, but slower
+    if 1e-4 <= abs(number) < 1000:
+        return f"{number:.{PLACES}f}".rstrip("0").rstrip(".")
+    return _of_other_float(number)
+
+
+def _of_other_float(number: float) -> str:
+    if not math.isfinite(number):
+        raise ValueError("a published body holds no NaN and no infinity")
+    rounded = round(number, PLACES)
+    return int.__repr__(int(rounded)) if rounded == int(rounded) else float.__repr__(rounded)
+
+
+def _of_dict(items: dict[Any, Any]) -> str:
+    keys = tuple(items)
+    labels = _few_sorted(keys) if len(keys) <= FEW_KEYS else _sorted(keys)
+    return "{" + ",".join([label + _WRITERS[type(item := items[key])](item) for key, label in labels]) + "}"
+
+
+def _of_list(items: list[Any] | tuple[Any, ...]) -> str:
+    return "[" + ",".join([_WRITERS[type(item)](item) for item in items]) + "]"
+
+
+def _sorted(keys: tuple[Any, ...]) -> list[tuple[Any, str]]:
+    """Return a dict's keys in their order, each with what is written of it. Of keys that are one in NFC, the last stands."""
+    if not all(isinstance(key, str) for key in keys):
         raise ValueError("keys of a published body are text")
-    return unicodedata.normalize("NFC", key)
+    plain = {unicodedata.normalize("NFC", key): key for key in keys}
+    return [(plain[text], encode_basestring(text) + ":") for text in sorted(plain)]
+
+
+_few_sorted = lru_cache(256)(_sorted)  # the same few keys come again and again
+
+
+class _Writers(dict[type, Callable[[Any], str]]):
+    """What writes a value, by its type: by that of which it is a kind, if it has none of its own."""
+
+    def __missing__(self, kind: type) -> Callable[[Any], str]:
+        if issubclass(kind, float):
+            return _of_other_float  # which may round in its own way
+        for known in (str, int, dict, list, tuple):
+            if issubclass(kind, known):
+                return self[known]
+        raise ValueError(f"{kind.__name__} has no canonical form")
+
+
+_WRITERS = _Writers(
+    {
+        str: _of_text,
+        int: int.__repr__,
+        float: _of_float,
+        dict: _of_dict,
+        list: _of_list,
+        tuple: _of_list,
+        bool: lambda value: "true" if value else "false",
+        type(None): lambda value: "null",
+    }
+)
