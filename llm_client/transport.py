@@ -25,9 +25,7 @@ from queue import SimpleQueue
 from typing import Any
 from urllib.request import getproxies, proxy_bypass
 
-import aiohttp
 import httpx
-from httpx_aiohttp import AiohttpTransport
 
 from llm_client.errors import LLMBadAnswer, LLMError, LLMUnavailable
 from llm_client.providers import PROVIDERS, Gathered, Message, ProviderError
@@ -225,6 +223,8 @@ class Line:
             await self._sleep(waited_for - time.monotonic())
 
     async def _attempt(self, body: dict[str, Any], gathered: Gathered, on_piece: OnPiece | None) -> None:
+        import aiohttp  # large, and most processes never ask a model
+
         if not self._asks_for_usage:
             body.pop("stream_options", None)
         try:
@@ -258,6 +258,9 @@ class Line:
         (docs/decisions/0006-connections-to-the-model.md).
         """
         if self._transport is None:
+            import aiohttp
+            from httpx_aiohttp import AiohttpTransport
+
             is_secure = self._url.scheme == "https"
             # loading the trusted authorities takes time; without TLS, trusting nobody will do
             trusted = httpx.create_ssl_context() if is_secure else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
