@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 
 from core.canonical import canonical_bytes, sha256_of, unchanged
 from core.code_version import code_version
+from core.memory import give_back
 from core.models import User
 from core.numbers import next_number
 from core.problems import Conflict
@@ -28,9 +29,21 @@ from elicitation.deduplication import lock
 from elicitation.groups import SMALLEST_CELL, groups_of
 from elicitation.models import CanonicalValue, Study
 from elicitation.values import holders
-from graphs.algorithms import ranking, resampling
+from graphs.algorithms import flipping, ranking, resampling
 from graphs.algorithms.pruning import RULES, BalancedRules, RobustRules, Rules, Verdict, Verdicts
-from graphs.algorithms.tally import EdgeTally, Pair, Tallies, Votes, entropy, net_support, order_by, starts_of, tally
+from graphs.algorithms.resampling import Ballots
+from graphs.algorithms.tally import (
+    EdgeTally,
+    Pair,
+    Tallies,
+    Votes,
+    distinct,
+    entropy,
+    net_support,
+    order_by,
+    starts_of,
+    tally,
+)
 from graphs.counting import Counted, Filters, count_votes, read_filters, votes_since
 from graphs.cuts import tells_of_groups, told_by, unsafe_places
 from graphs.groups import side, with_groups
@@ -43,7 +56,10 @@ RESAMPLES = 1000
 MOST_TO_FLIP = 12
 PIECE = 1_000_000  # characters of a body that go to the database at once
 
+STEPS = 5
+
 Progress = Callable[[int, int, str], None]
+_Step = Callable[[int, str], None]
 _InContexts = dict[Pair, list[dict[str, Any]]]  # what contexts say of an arrow, each by itself
 
 
@@ -73,11 +89,11 @@ def build_graph(
     out. Raises ValidationError that names the option for anything that is not there, and when there is no vote to
     count.
     """
-    tell = progress or (lambda done, total, note: None)
+    step = _steps(progress)
     chosen = {"before": before, "context": context, "question": question, "group": group}
     filters = read_options(study, mode=mode, balance=balance, seed=seed, **chosen)
     rules = _balanced_rules(study, balance) if balance else RULES[mode]
-    tell(0, 4, _("Counting votes"))
+    step(0, _("Counting votes"))
     pins = pins_now(study)
     counted = balanced(study, count_votes(study, filters, pins=pins), rules)
     votes = arranged(counted.votes, mode)
@@ -98,14 +114,24 @@ def build_graph(
     inputs_sha256 = sha256_of(frame | inputs)
     if snapshot := GraphSnapshot.objects.filter(study=study, inputs_sha256=inputs_sha256).first():
         return snapshot
-    body: dict[str, Any] = frame | findings(votes, counted, rules, seed, texts, tell)
+    body: dict[str, Any] = frame | findings(votes, counted, rules, seed, texts, step)
     counts, last_vote_id = body["counts"], counted.last_vote_id
+    step(4, _("Writing it down"))
     written = canonical_bytes(body)
     del body, counted, votes, texts, inputs  # a written body can be large, and a database takes several copies of it
+    step(5, _("Storing"))
     sha256, text = hashlib.sha256(written).hexdigest(), written.decode()
     del written
-    tell(4, 4, _("Storing"))
     return _store(study, frame, counts, text, sha256, inputs_sha256, last_vote_id, pins)
+
+
+def _steps(progress: Progress | None) -> _Step:
+    def step(done: int, note: str) -> None:
+        give_back()  # what one step leaves behind, in many pieces, is in the way of the next one's large arrays
+        if progress:
+            progress(done, STEPS, note)
+
+    return step
 
 
 def read_options(study: Study, *, mode: str = "robust", balance: str = "", seed: int = 0, **filters: Any) -> Filters:
@@ -171,17 +197,19 @@ def _texts(study: Study, votes: Votes, held: Mapping[int, int]) -> dict[int, dic
     few."""
     numbers = set(np.union1d(votes.source, votes.target).tolist())
     found = {}
-    for value in CanonicalValue.objects.filter(study=study).order_by("number").iterator():
-        if value.number not in numbers:
+    fields = ("id", "number", "source_id", "title", "description", "detail", "policies")
+    values = CanonicalValue.objects.filter(study=study).order_by("number").values_list(*fields)
+    for key, number, source_id, title, description, detail, policies in values.iterator():
+        if number not in numbers:
             continue
-        people = held.get(value.id, 0)
-        found[value.number] = {
-            "number": value.number,
-            **({"source_id": value.source_id} if value.source_id else {}),
-            "title": value.title,
-            "description": value.description,
-            **({"detail": value.detail} if value.detail else {}),
-            "policies": value.policies,
+        people = held.get(key, 0)
+        found[number] = {
+            "number": number,
+            **({"source_id": source_id} if source_id else {}),
+            "title": title,
+            "description": description,
+            **({"detail": detail} if detail else {}),
+            "policies": policies,
             "holders": people if people >= SMALLEST_CELL else None,
         }
     return found
@@ -193,7 +221,7 @@ def findings(
     rules: Rules,
     seed: int,
     texts: Mapping[int, dict[str, Any]],
-    tell: Progress = lambda done, total, note: None,
+    step: _Step = lambda done, note: None,
 ) -> dict[str, Any]:
     """Return what a snapshot's body says beside its frame: values, arrows kept and dropped, winners, doubt."""
     judged = _judge(votes, rules)
@@ -204,20 +232,24 @@ def findings(
     dropped = tallies.asked[verdicts.weights[tallies.asked] == 0]
     groups = rules.groups if isinstance(rules, BalancedRules) else ()
     voters = votes.voters
-    tell(1, 4, _("Drawing people anew"))
+    step(1, _("Finding winners"))
+    winners, in_contexts, apart = _winners(votes, rules, judged)
+    crowned = {row["value"] for row in winners}
+    whole = Ballots.of(tallies, rules) if isinstance(rules, RobustRules) else None
+    step(2, _("Drawing people anew"))
     stability = None
-    if isinstance(rules, RobustRules):
-        stability = resampling.bootstrap(tallies, rules, resamples=RESAMPLES, rng=np.random.default_rng([seed, 0]))
+    if whole:
+        rng = np.random.default_rng([seed, 0])
+        stability = resampling.bootstrap(whole, apart, resamples=RESAMPLES, rng=rng)
+        _tell_probabilities(winners, stability)
+    del whole, apart
     values = [
         texts[number]
         | {"wisdom_score": score, "incoming_support": support.get(number, 0.0)}
         | (_doubt_of(number, stability) if stability else {})
         for number, score in sorted(scores.items())
     ]
-    tell(2, 4, _("Finding winners"))
-    winners, in_contexts = _winners(votes, rules, judged, stability, seed)
-    crowned = {row["value"] for row in winners}
-    tell(3, 4, _("Looking for the fewest votes that would change it"))
+    step(3, _("Looking for the fewest votes that would change it"))
     return {
         "counts": {
             "votes": len(votes),
@@ -241,7 +273,7 @@ def findings(
         "winners": winners,
         "components": ranking.components(weights),
         "cycles": ranking.cycles(weights),
-        **(_flip(votes, rules, voters) if stability else {}),
+        **(_flip(tallies, rules, voters) if stability else {}),
     }
 
 
@@ -305,34 +337,40 @@ def _by_group(place: int, judged: _Judged, names: Sequence[str]) -> dict[str, An
     }
 
 
-def _winners(
-    votes: Votes, rules: Rules, overall: _Judged, stability: resampling.Stability | None, seed: int
-) -> tuple[list[dict[str, Any]], _InContexts]:
+def _winners(votes: Votes, rules: Rules, overall: _Judged) -> tuple[list[dict[str, Any]], _InContexts, Ballots | None]:
     """Return the wisest value over all (`context` is None) and in each context; `value` is None where no arrow is kept.
-    `probability` is the share of resamples that it wins, `arrows` are those kept that point to it.
+    `arrows` are those kept that point to it.
 
     Returned too, by robust rules, is what each context says of the arrows that were judged in several, each context a
-    graph of its own.
+    graph of its own; and the ballots of the contexts in which somebody wins, in the order of their rows.
     """
     in_contexts: _InContexts = {}
+    ballots: list[Ballots] = []
     least = rules.min_voters if isinstance(rules, RobustRules) else None
     several = _of_several_contexts(overall.tallies) if least else set()
-    found = [_winner(None, votes, overall, stability.wins if stability else None)]
-    order = np.argsort(votes.context, kind="stable")
-    for place, rows in enumerate(np.split(order, starts_of(votes.context[order])[1:]), 1):
+    found = [_winner(None, votes, overall)]
+    people, order = distinct(votes.voter), order_by(votes.context)
+    for rows in np.split(order, starts_of(votes.context[order])[1:]):
         here = votes.take(rows)
         judged = _judge(here, rules)
-        wins = None
-        if stability is not None:
-            rng = np.random.default_rng([seed, place])
-            resamples = RESAMPLES if judged.scores else 0  # where nobody wins there is no probability to tell
-            wins = resampling.win_shares(judged.tallies, rules, resamples=resamples, rng=rng)
         context = votes.contexts[here.context[0]]
-        found.append(_winner(context, here, judged, wins))
+        found.append(_winner(context, here, judged))
         if least:
             for pair, said in _said_of(several, judged, least):
                 in_contexts.setdefault(pair, []).append({"context": context, **said})
-    return found, in_contexts
+            if judged.scores:  # where nobody wins there is no probability to tell
+                ballots.append(Ballots.of(judged.tallies, rules, people))
+    return found, in_contexts, Ballots.joined(ballots) if ballots else None
+
+
+def _tell_probabilities(winners: list[dict[str, Any]], stability: resampling.Stability) -> None:
+    """Write into the rows of winners in which share of resamples each wins."""
+    in_contexts = iter(stability.wins_in)
+    for row in winners:
+        row["probability"] = None
+        if row["value"] is not None:
+            wins = stability.wins if row["context"] is None else next(in_contexts)
+            row["probability"] = wins.get(row["value"], 0.0)
 
 
 def _of_several_contexts(tallies: Tallies) -> set[Pair]:
@@ -348,10 +386,10 @@ def _said_of(pairs: set[Pair], judged: _Judged, least: int) -> Iterator[tuple[Pa
             yield pair, _figures(tallies.edge(place), judged.verdicts.at(place))
 
 
-def _winner(context: str | None, votes: Votes, judged: _Judged, wins: dict[int, float] | None) -> dict[str, Any]:
+def _winner(context: str | None, votes: Votes, judged: _Judged) -> dict[str, Any]:
     best = ranking.winner(judged.scores)
     arrows = [] if best is None else _pointing_to(best, judged)
-    row = {
+    return {
         "context": context,
         "value": best,
         "wisdom_score": None if best is None else judged.scores[best],
@@ -359,9 +397,6 @@ def _winner(context: str | None, votes: Votes, judged: _Judged, wins: dict[int, 
         "voters": votes.voters,
         "arrows": arrows,
     }
-    if wins is not None:
-        row["probability"] = None if best is None else wins.get(best, 0.0)
-    return row
 
 
 def _pointing_to(value: int, judged: _Judged) -> list[dict[str, Any]]:
@@ -371,15 +406,15 @@ def _pointing_to(value: int, judged: _Judged) -> list[dict[str, Any]]:
     return [_edge(place, judged) for place in places[those].tolist()]
 
 
-def _flip(votes: Votes, rules: Rules, voters: int) -> dict[str, Any]:
+def _flip(tallies: Tallies, rules: Rules, voters: int) -> dict[str, Any]:
     """Return the fewest votes found that would crown another value, and what share of people made-up ones would be."""
-    flip = resampling.votes_to_flip(votes, rules, most=MOST_TO_FLIP)
+    flip = flipping.votes_to_flip(tallies, rules, most=MOST_TO_FLIP)
     if flip is None:
         return {"votes_to_flip": None, "sybil_share": None}
     added = [{"from": source, "to": target, "answer": answer} for source, target, answer in flip.votes]
     return {
         "votes_to_flip": {"at_most": len(added), "votes": added, "new_winner": flip.new_winner},
-        "sybil_share": resampling.sybil_share(len(added), voters),
+        "sybil_share": flipping.sybil_share(len(added), voters),
     }
 
 
@@ -426,11 +461,16 @@ def _store(
 @contextmanager
 def _handed_over(body: str) -> Iterator[str | RawSQL]:
     """Yield what to store as a long body. PostgreSQL's driver would make four copies of it on the way: there it goes piece
-    by piece into a table of this session, and the server puts it together. To be called in a transaction."""
+    by piece into a table of this session, and the server puts it together. Where the server knows lz4, it packs the body that
+    way, which takes a quarter of the time and no more room. To be called in a transaction."""
     if connection.vendor != "postgresql" or len(body) <= PIECE:
         yield body
         return
     with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT set_config(name, 'lz4', true) FROM pg_settings"
+            " WHERE name = 'default_toast_compression' AND 'lz4' = ANY(enumvals)"
+        )
         cursor.execute("CREATE TEMPORARY TABLE piece_of_body (place integer, piece text) ON COMMIT DROP")
         for place in range(0, len(body), PIECE):
             piece = body[place : place + PIECE]

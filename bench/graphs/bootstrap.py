@@ -13,9 +13,9 @@ import numpy as np
 from bench.graphs.kernel import RULES, networkx_of
 from bench.measuring import Line, Timing, at_least, in_own_process, side_by_side
 from bench.votes import as_votes, made_up_votes
-from graphs.algorithms.pruning import RobustRules
-from graphs.algorithms.resampling import bootstrap
-from graphs.algorithms.tally import Vote, Votes
+from graphs.algorithms.pruning import RobustRules, Rules
+from graphs.algorithms.resampling import Ballots, bootstrap
+from graphs.algorithms.tally import Vote, Votes, tally
 
 VOTES, RESAMPLES, PEER_RESAMPLES = 100_000, 200, 2
 TRIAL = Path("../shared/data/moral-graph-trial/wisdom_votes.csv")
@@ -25,9 +25,9 @@ def lines() -> Iterator[Line]:
     for values in (1_000, 10_000):
         votes = as_votes(made_up_votes(VOTES, values))
         ours, few, robust = side_by_side(
-            lambda v=votes: bootstrap(v, RULES, resamples=RESAMPLES, rng=np.random.default_rng(0)),  # type: ignore[misc]
+            lambda v=votes: resampled(v, RULES, RESAMPLES),  # type: ignore[misc]
             lambda v=votes: networkx_resamples(v, PEER_RESAMPLES),  # type: ignore[misc]
-            lambda v=votes: bootstrap(v, RobustRules(), resamples=RESAMPLES, rng=np.random.default_rng(0)),  # type: ignore[misc]
+            lambda v=votes: resampled(v, RobustRules(), RESAMPLES),  # type: ignore[misc]
         )
         peer = Timing([run * RESAMPLES / PEER_RESAMPLES for run in few.runs])
         what = f"{RESAMPLES} resamples of {VOTES:,} votes of {values:,} values by participant"
@@ -36,16 +36,18 @@ def lines() -> Iterator[Line]:
         peak = in_own_process(__name__, str(values))["peak_mb"]
         yield Line(f"{what}, memory", f"{peak:.0f} MB", "< 200 MB", peak < 200, "peak of the whole process")
     if TRIAL.is_file():
-        (ours,) = side_by_side(
-            lambda: bootstrap(trial(), RobustRules(), resamples=1000, rng=np.random.default_rng(0)),
-        )
+        (ours,) = side_by_side(lambda: resampled(trial(), RobustRules(), 1000))
         yield Line("1,000 resamples of the 2023 trial", f"{ours.median:.3g} s", "< 2 s", ours.median < 2, str(ours))
 
 
 def measured(values: str) -> dict[str, Any]:
     votes = as_votes(made_up_votes(VOTES, int(values)))
-    bootstrap(votes, RULES, resamples=RESAMPLES, rng=np.random.default_rng(0))
+    resampled(votes, RULES, RESAMPLES)
     return {}
+
+
+def resampled(votes: Votes, rules: Rules, resamples: int) -> None:
+    bootstrap(Ballots.of(tally(votes), rules), resamples=resamples, rng=np.random.default_rng(0))
 
 
 def networkx_resamples(votes: Votes, resamples: int) -> None:

@@ -94,6 +94,9 @@ class Rules(Protocol):
 
     mode: ClassVar[str]
 
+    looks_at: ClassVar[tuple[str, ...]]
+    """What a weight follows from, beside the floor: names in `Counts`."""
+
     @property
     def floor(self) -> tuple[str, int]:
         """Which count (a name in `Counts`) an arrow must have how much of, to be kept or to matter to others."""
@@ -101,9 +104,13 @@ class Rules(Protocol):
     def judge(self, tallies: Tallies) -> Verdicts:
         """Return what becomes of each ordered pair, and why, in the order of `tallies`."""
 
-    def weights(self, counts: Counts, graph: np.ndarray | None = None) -> np.ndarray:
+    def may_keep(self, counts: Counts) -> np.ndarray:
+        """Return whether each arrow would be kept in some graph: what is not, need not be weighed."""
+
+    def weights(self, counts: Counts, graph: np.ndarray | None = None, family: np.ndarray | None = None) -> np.ndarray:
         """Return what each arrow weighs, 0 for one that is not kept. `graph` says, where there are several, which one
-        each arrow is in, by numbers from 0."""
+        each arrow is in, by numbers from 0. Where only arrows are given that `may_keep` lets through, `family` says of each
+        graph how many arrows reach the floor."""
 
     def stored(self) -> dict[str, Any]:
         """Return the rules as they are kept with the graph."""
@@ -139,6 +146,7 @@ class PruningRules:
     """
 
     mode: ClassVar[str] = "mge-2023"
+    looks_at: ClassVar[tuple[str, ...]] = ("wiser", "not_wiser", "less_wise", "unsure", "impressions")
     min_wiser: int = 2
     min_net_support: float = 0.33
     max_entropy: float = 1.69
@@ -172,7 +180,10 @@ class PruningRules:
         split[others] = counts.entropy(others) > self.max_entropy
         return few, unclear, split
 
-    def weights(self, counts: Counts, graph: np.ndarray | None = None) -> np.ndarray:
+    def may_keep(self, counts: Counts) -> np.ndarray:
+        return np.asarray(counts.wiser >= self.min_wiser)
+
+    def weights(self, counts: Counts, graph: np.ndarray | None = None, family: np.ndarray | None = None) -> np.ndarray:
         support = counts.net_support
         places = np.flatnonzero((counts.wiser >= self.min_wiser) & (support >= self.min_net_support))
         places = places[counts.entropy(places) <= self.max_entropy]
@@ -197,6 +208,7 @@ class RobustRules:
     """
 
     mode: ClassVar[str] = "robust"
+    looks_at: ClassVar[tuple[str, ...]] = ("wiser", "not_wiser", "less_wise")
     null: ClassVar[float] = 0.5
     min_voters: int = 5
     max_q: float = 0.05
@@ -228,12 +240,24 @@ class RobustRules:
         why = np.select([~tested, weights > 0, firm, high > self.null], [0, 1, 2, 3], 4)
         return Verdicts(tallies, weights, q, reasons, why, self.level)
 
-    def weights(self, counts: Counts, graph: np.ndarray | None = None) -> np.ndarray:
-        tested = counts.deciders >= self.min_voters
+    def may_keep(self, counts: Counts) -> np.ndarray:
+        least: np.ndarray = self._least_wiser.take(counts.decided, mode="clip")
+        return np.asarray(counts.wiser >= least)
+
+    @cached_property
+    def _least_wiser(self) -> np.ndarray:
+        """The fewest "wiser" of so many decided answers with which an arrow may be kept; of more answers it takes no
+        fewer."""
+        fits = (_chances() <= self.max_q) & (2 * np.arange(FEW) > np.arange(FEW)[:, None])
+        return np.where(fits.any(axis=1), fits.argmax(axis=1), FEW).astype(np.int32)
+
+    def weights(self, counts: Counts, graph: np.ndarray | None = None, family: np.ndarray | None = None) -> np.ndarray:
         decided = counts.decided
         graph = np.zeros(len(decided), np.int64) if graph is None else graph
-        family = np.bincount(graph[tested])
-        places = np.flatnonzero(tested & (2 * counts.wiser > decided))  # all whose p is below one half
+        places = np.flatnonzero(2 * counts.wiser > decided)  # all whose p is below one half
+        if family is None:
+            tested = counts.deciders >= self.min_voters
+            family, places = np.bincount(graph[tested]), places[tested[places]]
         p = _p(counts.wiser[places], decided[places])
         near = p <= self.max_q
         places, p = places[near], p[near]

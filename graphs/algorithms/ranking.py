@@ -79,23 +79,33 @@ class Scores(NamedTuple):
     score: np.ndarray
 
 
-def wisdom_scores_of_many(graph: np.ndarray, sources: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> Scores:
+def wisdom_scores_of_many(
+    graph: np.ndarray,
+    sources: np.ndarray,
+    targets: np.ndarray,
+    weights: np.ndarray,
+    part_of: np.ndarray | None = None,
+) -> Scores:
     """Return the wisdom scores of many graphs at once: of the values that are in arrows, sorted by graph and value.
 
-    Each arrow (arrows,) has the number of its graph, the places of the values that it joins, and its weight, above 0. Equal
-    to `wisdom_scores` to about 1e-10.
+    Each arrow (arrows,) has the number of its graph, the places of the values that it joins, and its weight, above 0. Where
+    all graphs fall into the same parts that are graphs by themselves, `part_of` says in which one each value is, in
+    order; part k of graph g is then number g × parts + k. Equal to `wisdom_scores` to about 1e-10.
     """
     there, (source, target) = places_of(sources, targets)  # often a few of many
     nodes, (source, target) = places_of(graph * len(there) + source, graph * len(there) + target)
     n = len(nodes)
     of, which = np.divmod(nodes, max(len(there), 1))
+    value = there[which]
+    if part_of is not None:
+        of = of * (1 + int(part_of[-1])) + part_of[value]
     size = np.bincount(of)
     steps = DAMPING * weights / np.bincount(source, weights, n)[source]
     share = np.repeat(1 / np.maximum(size, 1), size)
     # what values without an arrow out spread over all makes every score so many times as large: it is left out here, and
     # made up for by the sum
     scores = _settled(share, source, target, steps, of)
-    return Scores(of, there[which], scores / np.repeat(np.bincount(of, scores), size))
+    return Scores(of, value, scores / np.repeat(np.bincount(of, scores), size))
 
 
 def _settled(
@@ -167,6 +177,17 @@ def ranks_of_many(scores: Scores) -> np.ndarray:
     ranks = np.empty(len(order), np.int64)
     ranks[order] = 1 + np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
     return ranks
+
+
+def winners_of_many(scores: Scores) -> np.ndarray:
+    """Return the winner of each graph that has one, by its place in `scores.value`'s numbering. Of equals the lowest wins."""
+    steps = np.rint(scores.score * 10**PLACES).astype(np.int64)
+    starts = starts_of(scores.graph)
+    if not len(starts):
+        return scores.value
+    best = np.repeat(np.maximum.reduceat(steps, starts), np.diff(starts, append=len(steps)))
+    wins = np.flatnonzero(steps == best)
+    return np.asarray(scores.value[wins[starts_of(scores.graph[wins])]])
 
 
 def legacy_scores(weights: Mapping[Pair, float], rounds: int = 100) -> dict[int, float]:

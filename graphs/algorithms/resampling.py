@@ -1,509 +1,410 @@
-"""How sure the winner is: drawing people anew, and looking for the fewest votes that would crown another value."""
+"""How sure the winner is: drawing people anew, and building the graph each time."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cached_property
-from itertools import combinations_with_replacement
-from math import comb
-from typing import NamedTuple
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from scipy import sparse
 
+from core.algorithms.chunks import chunks
 from graphs.algorithms.pruning import Rules
-from graphs.algorithms.ranking import (
-    PLACES,
-    Scores,
-    page_rank,
-    ranks_of_many,
-    winner,
-    wisdom_scores,
-    wisdom_scores_of_many,
-)
+from graphs.algorithms.ranking import Scores, ranks_of_many, winners_of_many, wisdom_scores_of_many
 from graphs.algorithms.tally import (
-    ANSWERS,
     NO_UPGRADE,
+    UNSURE,
     UPGRADE,
     ByGroup,
     Counts,
     Tallies,
-    Vote,
-    Votes,
+    distinct,
     order_by,
     places_of,
-    tally,
+    starts_of,
 )
 
-CELLS_AT_ONCE = 250_000  # how many numbers an array may hold, which bounds memory
+CELLS_AT_ONCE = 200_000  # people or pairs × resamples at a time, which stay near the processor
+THREADS = 2  # that count at the same time
 RANGE = (5, 95)  # per cent: the ends of the intervals of rank and score
 SCORE_PLACES = 6
-CANDIDATE_CELLS = 100_000  # answers tried × pairs, which bounds the time of a step
-LEAST_CANDIDATES = 20
-LARGEST_MIXTURE = 3  # of so many answers all mixtures are tried
-MIXTURE_CELLS = 2_000_000  # if mixtures × pairs are no more: enough for every graph of six values
-LEAST_GAIN = 1e-9
-TIE = 2 * 10.0**-PLACES  # leads up to this may be a tie, which the lower number wins
+
+
+_T = TypeVar("_T")
+_Done = TypeVar("_Done")
 
 
 class Stability(NamedTuple):
     """For each value, by its number: in which share of resamples it wins (0 is left out), and between which ranks and
     wisdom scores it lies in 90 % of them. 1 is wisest; values that drop out of the graph share the rank after all that
-    are in it, and score 0."""
+    are in it, and score 0. `wins_in` has the wins in each context."""
 
     wins: dict[int, float]
     ranks: dict[int, tuple[int, int]]
     scores: dict[int, tuple[float, float]]
+    wins_in: list[dict[int, float]]
     resamples: int
 
 
-def bootstrap(votes: Iterable[Vote] | Tallies, rules: Rules, *, resamples: int, rng: np.random.Generator) -> Stability:
-    """Draw as many people as there are, with replacement and each with all their votes, and build the graph each time,
-    pruning included.
+class _Key(NamedTuple):
+    """What is counted: a name in `Counts`, of everyone or of one group."""
 
-    The order of `votes` does not matter; they may be counted already. Each resample is one call `rng.integers(0, people,
-    people)` over the people sorted by number, so that a seed gives the same resamples however they are computed. Source: Efron and Tibshirani
-    1993, ch. 8.
+    name: str
+    group: int | None = None
+
+
+class _Alone(NamedTuple):
+    """Pairs about which one person decides, and what they say: columns of one length, in the order of the people."""
+
+    person: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    wiser: np.ndarray
+    not_wiser: np.ndarray
+    less_wise: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Ballots:
+    """What drawing people anew needs to know of a graph, or of several parts that are graphs by themselves: a small part of
+    the tallies. Ends of pairs are places in `values`, and `part_of` says in which part each value is.
+
+    The rows are the pairs that people were asked about and that are counted in full; `answers` are matrices (rows, people)
+    of how often each person says what about them. The reverse of a pair that nobody was asked about is never kept, since
+    nobody calls it wiser, but may reach the rules' floor: `is_mirrored` says of which rows. Pairs that one person decides
+    `alone` are kept apart: where votes are few they are most, and reach a floor of several people only where this person is
+    drawn as often. Others never reach it. Groups are told of in the rows of `is_told` (groups, rows).
     """
-    ballots = _Ballots(_counted(votes), rules)
-    if not ballots.people or resamples < 1:
-        return Stability({}, {}, {}, 0)
-    numbers = ballots.values.tolist()
-    wins = np.zeros(len(numbers), np.int64)
-    places = np.empty((resamples, len(numbers)), np.min_scalar_type(len(numbers) + 1))
-    heights = np.zeros(places.shape, np.float16)  # beside the average, which small numbers hold to 0.05 %
-    for rows, scores in ballots.resampled(resamples, rng):
-        ranks = ranks_of_many(scores)
-        wins += np.bincount(scores.value[ranks == 1], minlength=len(wins))
-        sizes = np.bincount(scores.graph, minlength=len(rows))
-        places[rows.start : rows.stop] = 1 + sizes[:, None]
-        places[rows.start + scores.graph, scores.value] = ranks
-        heights[rows.start + scores.graph, scores.value] = scores.score * len(numbers)
+
+    rules: Rules
+    values: np.ndarray
+    part_of: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    is_mirrored: np.ndarray
+    is_told: np.ndarray
+    answers: dict[_Key, sparse.sparray]
+    alone: _Alone
+
+    @classmethod
+    def of(cls, tallies: Tallies, rules: Rules, people: np.ndarray | None = None) -> "Ballots":
+        """Return the ballots of one graph. `people` are the sorted numbers of those who are drawn, else all who voted."""
+        votes, pair, back = tallies.votes, tallies.pair_of, tallies.back
+        person = np.searchsorted(distinct(votes.voter) if people is None else people, votes.voter).astype(np.int32)
+        values = tallies.sources[starts_of(tallies.sources)].astype(np.int32)  # each pair is there in both directions
+        source, target = (np.searchsorted(values, ends).astype(np.int32) for ends in (tallies.sources, tallies.targets))
+        name, least = rules.floor
+        reach = getattr(tallies, name)
+        is_full = reach > (1 if name == "deciders" and least > 1 else 0)
+        is_full |= is_full[back]
+        rows = np.flatnonzero(is_full & tallies.was_asked)
+        row = np.full(len(tallies), -1, np.int32)
+        row[rows] = np.arange(len(rows))
+        forth, reverse = row[pair], row[back[pair]]
+        wiser, decides, every = votes.answer == UPGRADE, votes.answer <= NO_UPGRADE, votes.answer >= 0
+        saying = {
+            "wiser": [(forth, wiser)],
+            "not_wiser": [(forth, votes.answer == NO_UPGRADE)],
+            "less_wise": [(reverse, wiser)],
+            "unsure": [(forth, votes.answer >= UNSURE)],
+            "impressions": [(forth, every), (reverse, every)],
+            "decided": [(forth, decides), (reverse, wiser)],
+        }
+        shape = (len(rows), len(people) if people is not None else int(person.max(initial=-1)) + 1)
+
+        def matrix(key: _Key) -> sparse.sparray:
+            theirs = True if key.group is None else votes.group == key.group
+            found = [(about, (about >= 0) & which & theirs) for about, which in saying[key.name]]
+            about, who = (
+                np.concatenate([column[which] for column, which in columns])
+                for columns in (found, [(person, which) for _about, which in found])
+            )
+            found = sparse.csr_array((np.ones(len(about), np.int32), (about, who)), shape=shape)
+            return found.tocsc() if people is None else found  # a part has few rows, and is joined to others
+
+        is_told = tallies.by_group.decided[:, rows] > 0
+        decider = np.empty(len(tallies), np.int32)
+        decider[pair[decides]] = person[decides]
+        decider[back[pair[wiser]]] = person[wiser]
+        alone = np.flatnonzero((reach == 1) & ~is_full)
+        alone = alone[order_by(decider[alone])]
+        counts = (_small(column[alone]) for column in (tallies.wiser, tallies.not_wiser, tallies.less_wise))
+        return cls(
+            rules=rules,
+            values=values,
+            part_of=np.zeros(len(values), np.int16),
+            source=source[rows],
+            target=target[rows],
+            is_mirrored=~tallies.was_asked[back[rows]],
+            is_told=is_told,
+            answers={key: matrix(key) for key in _keys(rules, len(is_told))},
+            alone=_Alone(decider[alone], source[alone], target[alone], *counts),
+        )
+
+    @classmethod
+    def joined(cls, parts: Sequence["Ballots"]) -> "Ballots":
+        """Return the ballots of several graphs with the same rules, each of which is a part."""
+        sizes, groups = [len(part.values) for part in parts], max(len(part.is_told) for part in parts)
+        firsts = np.cumsum([0, *sizes])[:-1].astype(np.int32)
+
+        def matrix(key: _Key) -> sparse.sparray:
+            nothing = [sparse.csr_array((len(part.source), parts[0].people), dtype=np.int32) for part in parts]
+            found = [part.answers.get(key, empty) for part, empty in zip(parts, nothing, strict=True)]
+            return sparse.vstack(found, format="csc")
+
+        alone = _Alone(*map(np.concatenate, zip(*(part.alone for part in parts), strict=True)))
+        first = np.repeat(firsts, [len(part.alone.person) for part in parts])
+        order = order_by(alone.person)
+        alone = alone._replace(source=alone.source + first, target=alone.target + first)
+        return cls(
+            rules=parts[0].rules,
+            values=np.concatenate([part.values for part in parts]),
+            part_of=np.repeat(np.arange(len(parts), dtype=np.min_scalar_type(len(parts))), sizes),
+            source=np.concatenate([part.source + first for part, first in zip(parts, firsts, strict=True)]),
+            target=np.concatenate([part.target + first for part, first in zip(parts, firsts, strict=True)]),
+            is_mirrored=np.concatenate([part.is_mirrored for part in parts]),
+            is_told=np.hstack([np.pad(p.is_told, ((0, groups - len(p.is_told)), (0, 0))) for p in parts]),
+            answers={key: matrix(key) for key in _keys(parts[0].rules, groups)},
+            alone=_Alone(*(column[order] for column in alone)),
+        )
+
+    @property
+    def people(self) -> int:
+        """How many people are drawn."""
+        return int(self.answers[_WISER].shape[1])
+
+
+_WISER = _Key("wiser")
+
+
+def _keys(rules: Rules, groups: int) -> list[_Key]:
+    of_groups = [_Key(name, group) for name in ByGroup._fields for group in range(groups)]
+    return [*map(_Key, rules.looks_at), *of_groups]
+
+
+def _small(column: np.ndarray) -> np.ndarray:
+    """Return whole numbers in as little room as they need: there are many."""
+    return column.astype(np.min_scalar_type(column.max(initial=0)))
+
+
+def bootstrap(whole: Ballots, apart: Ballots | None = None, *, resamples: int, rng: np.random.Generator) -> Stability:
+    """Draw as many people as there are, with replacement and each with all their votes, and build the graph each time,
+    pruning included: the whole one, and the parts `apart`, its contexts, whose ballots are of the same people.
+
+    The order of votes does not matter. Each resample is one call `rng.integers(0, people, people)` over the people of the
+    whole graph sorted by number, so that a seed gives the same resamples however they are computed. Source: Efron and
+    Tibshirani 1993, ch. 8.
+    """
+    people, values = whole.people, len(whole.values)
+    if not people or resamples < 1:
+        return Stability({}, {}, {}, [], 0)
+    graph, parts = _Together(whole), _Together(apart) if apart else None
+    width = max(people, len(whole.source), len(apart.source) if apart else 0)
+    wins, wins_apart = np.zeros(values, np.int32), np.zeros(len(apart.values) if apart else 0, np.int32)
+    places, heights = _Ends(resamples, values, np.min_scalar_type(values + 1)), _Ends(resamples, values, np.float16)
+
+    def counted(times: np.ndarray) -> tuple[int, Scores, np.ndarray, np.ndarray]:
+        scores = graph.scores(times)
+        won_apart = winners_of_many(parts.scores(times)) if parts else wins_apart[:0]
+        return times.shape[1], scores, ranks_of_many(scores), won_apart
+
+    drawn = (_drawn(people, len(rows), rng) for rows in chunks(resamples, width, CELLS_AT_ONCE))
+    for rows, scores, ranks, won_apart in _in_threads(counted, drawn):
+        wins += np.bincount(scores.value[ranks == 1], minlength=values)
+        place = np.repeat(1 + np.bincount(scores.graph, minlength=rows)[:, None], values, axis=1)
+        place[scores.graph, scores.value] = ranks
+        places.add(place)
+        height = np.zeros(place.shape, np.float16)  # beside the average, which small numbers hold to 0.05 %
+        height[scores.graph, scores.value] = scores.score * values
+        heights.add(height)
+        np.add.at(wins_apart, won_apart, 1)
+    numbers = whole.values.tolist()
     return Stability(
-        wins={number: n / resamples for number, n in zip(numbers, wins.tolist(), strict=True) if n},
-        ranks={number: (int(low), int(high)) for number, low, high in zip(numbers, *_ends(places), strict=True)},
+        wins=_shares(whole.values, wins, resamples),
+        ranks={number: (int(low), int(high)) for number, low, high in zip(numbers, *places.ends(), strict=True)},
         scores={
-            number: (round(low / len(numbers), SCORE_PLACES), round(high / len(numbers), SCORE_PLACES))
-            for number, low, high in zip(numbers, *_ends(heights), strict=True)
+            number: (round(low / values, SCORE_PLACES), round(high / values, SCORE_PLACES))
+            for number, low, high in zip(numbers, *heights.ends(), strict=True)
         },
+        wins_in=[
+            _shares(apart.values[part], wins_apart[part], resamples)
+            for part in np.split(np.arange(len(apart.values)), starts_of(apart.part_of)[1:])
+        ]
+        if apart
+        else [],
         resamples=resamples,
     )
 
 
-def win_shares(
-    votes: Iterable[Vote] | Tallies, rules: Rules, *, resamples: int, rng: np.random.Generator
-) -> dict[int, float]:
-    """Return `wins` of the same `bootstrap`, for less work."""
-    ballots = _Ballots(_counted(votes), rules)
-    wins = np.zeros(len(ballots.values), np.int64)
-    for _rows, scores in ballots.resampled(resamples, rng):
-        wins += np.bincount(scores.value[ranks_of_many(scores) == 1], minlength=len(wins))
-    return {number: n / resamples for number, n in zip(ballots.values.tolist(), wins.tolist(), strict=True) if n}
+def _in_threads(work: Callable[[_T], _Done], given: Iterable[_T]) -> Iterator[_Done]:
+    """Yield what comes of the work in the order of what is given, which is read as it is needed. Numpy lets other threads
+    run, so that two do more than one."""
+    with ThreadPoolExecutor(THREADS) as threads:
+        begun: deque[Future[_Done]] = deque()
+        for one in given:
+            begun.append(threads.submit(work, one))
+            if len(begun) > THREADS:
+                yield begun.popleft().result()
+        while begun:
+            yield begun.popleft().result()
 
 
-def _counted(votes: Iterable[Vote] | Tallies) -> Tallies:
-    return votes if isinstance(votes, Tallies) else tally(votes)
+def _shares(values: np.ndarray, wins: np.ndarray, resamples: int) -> dict[int, float]:
+    there = np.flatnonzero(wins)
+    return dict(zip(values[there].tolist(), (wins[there] / resamples).tolist(), strict=True))
 
 
-def _ends(table: np.ndarray) -> tuple[list[float], list[float]]:
-    """Return between which two numbers 90 % of each column lie."""
-    low: list[float] = []
-    high: list[float] = []
-    for columns in _chunks(table.shape[1], len(table)):
-        ends = np.percentile(table[:, columns.start : columns.stop], RANGE, axis=0, method="inverted_cdf")
-        low += ends[0].tolist()
-        high += ends[1].tolist()
-    return low, high
+def _drawn(people: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Return how often each person is drawn in each resample (people, resamples)."""
+    times = np.empty((resamples, people), np.int32)
+    for row in times:
+        row[:] = np.bincount(rng.integers(0, people, people), minlength=people)
+    return np.ascontiguousarray(times.T)
 
 
-class _Ballots:
-    """Votes as sparse matrices (pairs, people), so that many resamples are a product of matrices.
+class _Ends:
+    """Between which two numbers 90 % of each column of a long table lie: of its rows only those are kept that may be an end
+    yet."""
 
-    `pairs` are the places in the tallies of those counted in full, each with its reverse, which is at `back` among them;
-    the people in the matrices, `heard`, are those who answered about one of them what the rules look at.
-    Pairs about which one person decides, `alone`, are kept apart: where votes are few they are most, and reach a floor of
-    several people only in the few resamples that draw this person as often. Others never reach the rules' floor.
-    """
+    def __init__(self, rows: int, columns: int, kind: Any) -> None:
+        self._lowest, last = (max(0, -(-rows * share // 100) - 1) + 1 for share in RANGE)
+        self._highest = rows - last + 1
+        self._low, self._high = np.empty((2, columns, 0), kind)
+        self._fresh: list[np.ndarray] = []
 
-    def __init__(self, tallies: Tallies, rules: Rules) -> None:
-        self.tallies, self.rules = tallies, rules
-        self.values = np.unique(tallies.sources)  # each pair is there in both directions
-        numbers, (self._person,) = places_of(tallies.votes.voter)
-        self.people = len(numbers)
-        self.sources, self.targets = (np.searchsorted(self.values, v) for v in (tallies.sources, tallies.targets))
-        name, least = rules.floor
-        reach = getattr(tallies, name)
-        full = reach > (1 if name == "deciders" and least > 1 else 0)
-        full |= full[tallies.back]
-        self.pairs = np.flatnonzero(full)
-        self.back = np.searchsorted(self.pairs, tallies.back[self.pairs])
-        self.alone = np.flatnonzero((reach == 1) & ~full)
-        votes = tallies.votes
-        counts = full[tallies.pair_of]
-        if name == "deciders":
-            counts &= votes.answer <= NO_UPGRADE
-        is_heard = np.zeros(self.people, bool)
-        is_heard[self._person[counts]] = True
-        self.heard = np.flatnonzero(is_heard)
+    def add(self, rows: np.ndarray) -> None:
+        """Add some rows (rows, columns)."""
+        self._fresh.append(rows.T.astype(self._low.dtype))
+        if sum(part.shape[1] for part in self._fresh) >= self._lowest:
+            self._sort_out()
 
-    def resampled(self, resamples: int, rng: np.random.Generator) -> Iterator[tuple[range, Scores]]:
-        """Draw people anew again and again; yield the wisdom scores of some resamples at a time. Those without an arrow
-        have none."""
-        for rows in _chunks(resamples, max(len(self.pairs), self.people)):
-            yield rows, self._scores(rng.integers(0, self.people, (len(rows), self.people)))
+    def _sort_out(self) -> None:
+        low, high = (np.hstack([kept, *self._fresh]) for kept in (self._low, self._high))
+        self._fresh = []
+        if low.shape[1] > self._lowest:
+            low = np.partition(low, self._lowest - 1, axis=1)[:, : self._lowest].copy()
+        if high.shape[1] > self._highest:
+            high = np.partition(high, -self._highest, axis=1)[:, -self._highest :].copy()
+        self._low, self._high = low, high
 
-    def _scores(self, people: np.ndarray) -> Scores:
-        """Return the wisdom scores of some resamples (resamples, people drawn)."""
-        times = np.empty(people.shape, np.int16)
-        for row, drawn in zip(times, people, strict=True):
-            row[:] = np.bincount(drawn, minlength=self.people)
-        cells = _Drawn(self, times)
-        weights = self.rules.weights(cells, cells.graph)
-        kept = np.flatnonzero(weights)
-        pair = cells.pair[kept]
-        arrows = (cells.graph[kept], self.sources[pair], self.targets[pair], weights[kept])
-        return wisdom_scores_of_many(*arrows)
+    def ends(self) -> tuple[list[float], list[float]]:
+        """Return the low and the high end of each column, once all rows are added. Of an even split the lower number is
+        told (`inverted_cdf`)."""
+        self._sort_out()
+        return self._low.max(axis=1).tolist(), self._high.min(axis=1).tolist()
 
-    @cached_property
-    def wiser(self) -> sparse.csr_array:
-        return self._matrix(self.tallies.votes.answer == UPGRADE)
 
-    @cached_property
-    def not_wiser(self) -> sparse.csr_array:
-        return self._matrix(self.tallies.votes.answer == NO_UPGRADE)
+class _Counted(Counts):
+    """What is counted in some pairs, of what the rules look at."""
 
-    @cached_property
-    def every(self) -> sparse.csr_array:
-        return self._matrix(np.ones(len(self.tallies.votes), bool))
-
-    @cached_property
-    def by_group(self) -> list[tuple[sparse.csr_array, sparse.csr_array]]:
-        """Of each group, "wiser" and "not wiser"."""
-        votes = self.tallies.votes
-        return [
-            (
-                self._matrix((votes.group == place) & (votes.answer == UPGRADE)),
-                self._matrix((votes.group == place) & (votes.answer == NO_UPGRADE)),
+    def __init__(self, counts: Mapping[_Key, np.ndarray]) -> None:
+        vars(self).update({key.name: column for key, column in counts.items() if key.group is None})
+        self.by_group = ByGroup(
+            *(
+                np.array([c for key, c in counts.items() if key.group is not None and key.name == name])
+                for name in ByGroup._fields
             )
-            for place in range(len(self.tallies.by_group.wiser))
-        ]
-
-    @cached_property
-    def again(self) -> tuple[np.ndarray, sparse.csr_array]:
-        """The pairs about which people decide more than once, and how often beyond the first time: few."""
-        rows = np.flatnonzero((self.tallies.decided != self.tallies.deciders)[self.pairs])
-        beyond = self.wiser[rows] + self.not_wiser[rows] + self.wiser[self.back[rows]]
-        beyond.data -= 1
-        beyond.eliminate_zeros()
-        return rows, beyond
-
-    @cached_property
-    def alone_by(self) -> tuple[np.ndarray, np.ndarray]:
-        """The pairs in `alone` one person after the other, and where each person's begin."""
-        votes, pair = self.tallies.votes, self.tallies.pair_of
-        who = np.empty(len(self.tallies), np.int64)
-        wiser, decides = votes.answer == UPGRADE, votes.answer <= NO_UPGRADE
-        who[pair[decides]] = self._person[decides]
-        who[self.tallies.back[pair[wiser]]] = self._person[wiser]
-        who = who[self.alone]
-        return self.alone[order_by(who)], np.append(0, np.cumsum(np.bincount(who, minlength=self.people)))
-
-    def _matrix(self, which: np.ndarray) -> sparse.csr_array:
-        place = np.full(len(self.tallies), -1, np.int32)
-        place[self.pairs] = np.arange(len(self.pairs))
-        row = place[self.tallies.pair_of[which]]
-        column = np.full(self.people, -1, np.int32)
-        column[self.heard] = np.arange(len(self.heard))
-        person = column[self._person[which]]
-        there = (row >= 0) & (person >= 0)
-        cells = (row[there], person[there])
-        return sparse.csr_array((np.ones(len(cells[0]), np.int32), cells), shape=(len(self.pairs), len(self.heard)))
+        )
 
 
-class _Drawn(Counts):
-    """Counts when people count as often as `times` (resamples, people) says: of the pairs and resamples that reach the
-    rules' floor, one after the other. `pair` and `graph` say which pair in which resample each is."""
+class _Arrows(NamedTuple):
+    """Pairs that may be kept, and in which resample: columns of one length."""
 
-    def __init__(self, ballots: _Ballots, times: np.ndarray) -> None:
-        self._ballots = ballots
-        self._drawn = np.ascontiguousarray(times[:, ballots.heard].T, dtype=np.int32)
-        name, least = ballots.rules.floor
-        counted = self._wiser if name == "wiser" else self._deciders
-        self._cells = np.flatnonzero(counted.ravel() >= least)
-        self._row, graph = np.divmod(self._cells, len(times))
-        resample, person = np.divmod(np.flatnonzero(times.ravel() >= least), times.shape[1])
-        pairs, starts = ballots.alone_by
-        theirs = starts[person + 1] - starts[person]  # how many pairs each person who is drawn so often decides alone
-        first = np.repeat(starts[person] - np.cumsum(theirs) + theirs, theirs)
-        self._alone = pairs[first + np.arange(len(first))]
-        self._times = np.repeat(times[resample, person], theirs).astype(np.int32)
-        self.pair = np.concatenate([ballots.pairs[self._row], self._alone])
-        self.graph = np.concatenate([graph, np.repeat(resample, theirs)])
-
-    def _here(self, counted: np.ndarray, alone: np.ndarray) -> np.ndarray:
-        """Return what is counted in these pairs (full pairs, resamples), and where one person decides what they say
-        (pairs,) as often as they are drawn."""
-        return np.concatenate([counted.ravel()[self._cells], alone[self._alone] * self._times])
-
-    def _other_way(self, counted: np.ndarray, alone: np.ndarray) -> np.ndarray:
-        resamples = counted.shape[1]
-        cells = self._cells + (self._ballots.back[self._row] - self._row) * resamples
-        return np.concatenate([counted.ravel()[cells], alone[self._alone] * self._times])
-
-    @cached_property
-    def _wiser(self) -> np.ndarray:
-        return np.asarray(self._ballots.wiser @ self._drawn)
-
-    @cached_property
-    def _not_wiser(self) -> np.ndarray:
-        return np.asarray(self._ballots.not_wiser @ self._drawn)
-
-    @cached_property
-    def _every(self) -> np.ndarray:
-        return np.asarray(self._ballots.every @ self._drawn)
-
-    @cached_property
-    def _decided(self) -> np.ndarray:
-        return np.asarray(self._wiser + self._not_wiser + self._wiser[self._ballots.back])
-
-    @cached_property
-    def _deciders(self) -> np.ndarray:
-        rows, beyond = self._ballots.again
-        deciders = self._decided.copy()
-        deciders[rows] -= beyond @ self._drawn
-        return deciders
-
-    @cached_property
-    def wiser(self) -> np.ndarray:  # type: ignore[override]
-        return self._here(self._wiser, self._ballots.tallies.wiser)
-
-    @cached_property
-    def not_wiser(self) -> np.ndarray:  # type: ignore[override]
-        return self._here(self._not_wiser, self._ballots.tallies.not_wiser)
-
-    @cached_property
-    def less_wise(self) -> np.ndarray:  # type: ignore[override]
-        return self._other_way(self._wiser, self._ballots.tallies.less_wise)
-
-    @cached_property
-    def decided(self) -> np.ndarray:
-        return self._here(self._decided, self._ballots.tallies.decided)
-
-    @cached_property
-    def deciders(self) -> np.ndarray:  # type: ignore[override]
-        return self._here(self._deciders, self._ballots.tallies.deciders)
-
-    @cached_property
-    def by_group(self) -> ByGroup:  # type: ignore[override]
-        """The groups that are told of in all votes are those that count."""
-        told = self._ballots.tallies.by_group.decided[:, self.pair] > 0  # nowhere that one person decides alone
-        nothing = np.zeros(len(self._ballots.tallies), np.int64)
-        wiser, decided = np.zeros((2, *told.shape), np.int64)
-        for place, matrices in enumerate(self._ballots.by_group):
-            yes, no = (np.asarray(matrix @ self._drawn) for matrix in matrices)
-            wiser[place] = self._here(yes, nothing)
-            decided[place] = wiser[place] + self._here(no, nothing) + self._other_way(yes, nothing)
-        return ByGroup(wiser * told, decided * told)
-
-    @cached_property
-    def unsure(self) -> np.ndarray:  # type: ignore[override]
-        return self._here(self._every - self._wiser - self._not_wiser, self._ballots.tallies.unsure)
-
-    @cached_property
-    def impressions(self) -> np.ndarray:  # type: ignore[override]
-        nothing = np.zeros(len(self._ballots.tallies), np.int64)
-        return np.asarray(self._here(self._every, nothing) + self._other_way(self._every, nothing))
+    resample: np.ndarray
+    source: np.ndarray
+    target: np.ndarray
+    counts: dict[_Key, np.ndarray]
 
 
-def _chunks(rows: int, width: int) -> Iterator[range]:
-    size = max(1, CELLS_AT_ONCE // max(1, width))
-    return (range(start, min(start + size, rows)) for start in range(0, rows, size))
+class _Together:
+    """Ballots as they are counted in many resamples at once."""
 
+    def __init__(self, ballots: Ballots) -> None:
+        self._ballots, self._rules = ballots, ballots.rules
+        self._parts = int(ballots.part_of.max(initial=0)) + 1
+        self._part = ballots.part_of[ballots.source]
+        self._mirrored = np.flatnonzero(ballots.is_mirrored)
+        if self._rules.floor[0] == "deciders":
+            wiser, not_wiser, less_wise = (ballots.answers[_Key(n)] for n in ("wiser", "not_wiser", "less_wise"))
+            self._again, self._again_wiser = _beyond_once(wiser + not_wiser + less_wise), _beyond_once(wiser)
+        alone = ballots.alone
+        self._alone_part = ballots.part_of[alone.source]
+        self._alone_starts = np.append(0, np.cumsum(np.bincount(alone.person, minlength=ballots.people)))
 
-class Flip(NamedTuple):
-    """Votes (from, to, answer) of made-up people that crown another value: an upper bound on how few would do."""
-
-    new_winner: int
-    votes: list[tuple[int, int, str]]
-
-
-def votes_to_flip(votes: Iterable[Vote], rules: Rules, *, most: int = 12) -> Flip | None:
-    """Look for few added votes, at most `most`, that crown another value. Each is of a person of its own.
-
-    Tried is "wiser" and "not wiser" about every pair that people are asked about (in very large graphs: those nearest
-    to the winner). First the fewest equal answers about one pair; then, for fewer, block after block of equal answers
-    with the most gain a vote, less what turns out not to be needed. Where they are not too many, all mixtures of one,
-    two and three answers are tried too, so that nothing smaller is overlooked. What is found is counted anew with all
-    votes, so it is true; beyond that it is an upper bound. None if there is no winner, or nothing found does.
-    """
-    votes = Votes.of(votes)
-    search = _FlipSearch(tally(votes), rules)
-    added = search.fewest(most) if search.winner is not None else []
-    if not added:
-        return None
-    best = winner(wisdom_scores(rules.judge(tally(_with(votes, added))).kept))
-    return None if best is None or best == search.winner else Flip(best, added)
-
-
-def _with(votes: Votes, added: Sequence[tuple[int, int, str]]) -> Votes:
-    """Return the votes and those of made-up people, each of whom answers once."""
-    source, target, answer = zip(*added, strict=True)
-    return Votes(
-        voter=np.append(votes.voter, votes.voter.max() + 1 + np.arange(len(added), dtype=np.int32)),
-        source=np.append(votes.source, np.array(source, np.int32)),
-        target=np.append(votes.target, np.array(target, np.int32)),
-        context=np.append(votes.context, np.zeros(len(added), np.int32)),
-        answer=np.append(votes.answer, np.array([ANSWERS.index(text) for text in answer], np.int8)),
-        contexts=votes.contexts,
-        group=None if votes.group is None else np.append(votes.group, np.full(len(added), -1)),
-    )
-
-
-class _FlipSearch:
-    """What-ifs about one graph. An answer that could be added is a row of `_pairs` and `_wiser`; what is tried is an array
-    (what-ifs, answers added) of their places."""
-
-    def __init__(self, tallies: Tallies, rules: Rules) -> None:
-        self._rules = rules
-        self._values = np.unique(tallies.sources)
-        scores = wisdom_scores(rules.judge(tallies).kept)
-        self.winner = winner(scores)
-        by_value = np.array([scores.get(value, 0.0) for value in self._values.tolist()])
-        sources, targets = (np.searchsorted(self._values, v) for v in (tallies.sources, tallies.targets))
-        nearest = np.lexsort((targets, sources, -np.maximum(by_value[sources], by_value[targets])))
-        answers = np.repeat(nearest[tallies.was_asked[nearest]], 2)
-        answers = answers[: max(LEAST_CANDIDATES, CANDIDATE_CELLS // max(1, len(tallies)))]
-        name, least = rules.floor
-        matters = getattr(tallies, name) >= least
-        matters[answers] = matters[tallies.back[answers]] = True
-        places = np.flatnonzero(matters)  # all other pairs stay out of it whatever is added
-        self._base = _Some(tallies, places)
-        self._sources, self._targets = sources[places], targets[places]
-        self._pairs, self._back = np.searchsorted(places, answers), np.searchsorted(places, tallies.back[answers])
-        self._wiser = np.arange(len(answers)) % 2 == 0
-
-    def fewest(self, most: int) -> list[tuple[int, int, str]]:
-        """Return few answers that crown another value; none where nothing was found."""
-        added = self._shortest_block(most)
-        added = self._mixture(len(added) - 1 if added else most) or added
-        for size in range(2, min(len(added) - 1 if added else most, LARGEST_MIXTURE) + 1):  # of one all were tried
-            if smaller := self._smallest_mixture(size):
-                added = smaller
-                break
-        return [self._told(place) for place in added]
-
-    def _told(self, place: int) -> tuple[int, int, str]:
-        pair = self._pairs[place]
-        ends = (int(self._values[self._sources[pair]]), int(self._values[self._targets[pair]]))
-        return *ends, ANSWERS[UPGRADE if self._wiser[place] else NO_UPGRADE]
-
-    def _crowns(self, added: Sequence[int]) -> bool:
-        """Return whether another value wins with these answers."""
-        pair, _graph, weights = self._kept(np.array([added], np.int64))
-        values, scores = page_rank(self._sources[pair], self._targets[pair], weights)
-        best = winner(dict(zip(self._values[values].tolist(), scores.tolist(), strict=True)))
-        return best not in (None, self.winner)
-
-    def _shortest_block(self, most: int) -> list[int]:
-        """Return the fewest equal answers about one pair that crown another value; none where `most` do not."""
-        for count in range(1, most + 1):
-            blocks = self._each(count)
-            for i in np.flatnonzero(self._leads(blocks) <= TIE):
-                block: list[int] = blocks[i].tolist()
-                if self._crowns(block):
-                    return block
-        return []
-
-    def _mixture(self, most: int) -> list[int]:
-        """Return answers about several pairs that crown another value; none where none were found."""
-        added: list[int] = []
-        lead = float(self._leads(np.empty((1, 0), np.int64))[0])
-        while len(added) < most:
-            counts = range(1, most - len(added) + 1)
-            gains = np.array([(lead - self._leads(self._each(count, added))) / count for count in counts])
-            size, best = np.unravel_index(np.argmax(gains), gains.shape)
-            if gains[size, best] <= LEAST_GAIN:
-                return []
-            added += [int(best)] * counts[size]
-            lead -= gains[size, best] * counts[size]
-            if self._crowns(added):
-                return self._needed(added)
-        return []
-
-    def _smallest_mixture(self, size: int) -> list[int]:
-        """Return so many answers that crown another value, of all that there are; none if they do not or are too
-        many to try."""
-        answers = len(self._pairs)
-        if comb(answers + size - 1, size) * len(self._sources) > MIXTURE_CELLS:
-            return []
-        mixtures = np.array([*combinations_with_replacement(range(answers), size)])
-        for i in np.flatnonzero(self._leads(mixtures) <= TIE):
-            mixture: list[int] = mixtures[i].tolist()
-            if self._crowns(mixture):
-                return mixture
-        return []
-
-    def _needed(self, added: list[int]) -> list[int]:
-        for i in reversed(range(len(added))):
-            fewer = added[:i] + added[i + 1 :]
-            if self._crowns(fewer):
-                added = fewer
-        return added
-
-    def _each(self, count: int, added: Sequence[int] = ()) -> np.ndarray:
-        """Return what-ifs: to `added`, each answer so many times."""
-        every = np.arange(len(self._pairs))[:, None]
-        return np.hstack([np.tile(np.array(added, np.int64), (len(every), 1)), np.repeat(every, count, axis=1)])
-
-    def _leads(self, tried: np.ndarray) -> np.ndarray:
-        """Return the winner's lead over the next in each what-if; below 0 it is no longer the winner, and where no arrow is
-        left it is infinite."""
-        found = [self._leads_at_once(tried[rows.start : rows.stop]) for rows in _chunks(len(tried), len(self._sources))]
-        return np.concatenate(found) if found else np.empty(0)
-
-    def _leads_at_once(self, tried: np.ndarray) -> np.ndarray:
-        pair, graph, weights = self._kept(tried)
-        scores = wisdom_scores_of_many(graph, self._sources[pair], self._targets[pair], weights)
-        ours = self._values[scores.value] == self.winner
-        lead = np.bincount(scores.graph[ours], scores.score[ours], len(tried))
-        rest = np.zeros(len(tried))
-        np.maximum.at(rest, scores.graph[~ours], scores.score[~ours])
-        return np.where(np.bincount(scores.graph, minlength=len(tried)) > 0, lead - rest, np.inf)
-
-    def _kept(self, tried: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return the arrows that are kept in each what-if: which pair, in which what-if, and what it weighs."""
-        counts = _Some(self._base, np.tile(np.arange(len(self._sources)), len(tried)))
-        row = np.repeat(np.arange(len(tried)) * len(self._sources), tried.shape[1])
-        answer = tried.ravel()
-        counts.add(row + self._pairs[answer], row + self._back[answer], self._wiser[answer])
-        graph = np.repeat(np.arange(len(tried)), len(self._sources))
-        weights = self._rules.weights(counts, graph)
+    def scores(self, times: np.ndarray) -> Scores:
+        """Return the wisdom scores where people count as often as `times` (people, resamples) says. The graph of part k in
+        resample r has number r × parts + k; those without an arrow have no scores."""
+        family = np.zeros((times.shape[1], self._parts), np.int64)
+        found = [self._of_many(times, family), self._of_one_person(times, family)]
+        resample, source, target = (np.concatenate(columns) for columns in zip(*(f[:3] for f in found), strict=True))
+        counts = _Counted({key: np.concatenate([f.counts[key] for f in found]) for key in self._ballots.answers})
+        graph = resample * self._parts + self._ballots.part_of[source]
+        weights = self._rules.weights(counts, graph, family.ravel())
         kept = np.flatnonzero(weights)
-        return kept % len(self._sources), graph[kept], weights[kept]
+        part_of = self._ballots.part_of if self._parts > 1 else None
+        return wisdom_scores_of_many(resample[kept], source[kept], target[kept], weights[kept], part_of)
+
+    def _of_many(self, times: np.ndarray, family: np.ndarray) -> _Arrows:
+        """Return the arrows among the rows that may be kept, and add to `family` (resamples, parts) how many reach the rules'
+        floor."""
+        counts = {key: np.asarray(matrix @ times) for key, matrix in self._ballots.answers.items()}
+        counted = _Counted(counts)
+        name, least = self._rules.floor
+        if name == "deciders":
+            counted.deciders = _deciders(counted.decided, self._again, times)
+            others = _deciders(counted.wiser, self._again_wiser, times)[self._mirrored] >= least
+            _count(others, self._part[self._mirrored], family)
+        reach = getattr(counted, name) >= least
+        _count(reach, self._part, family)
+        reach &= self._rules.may_keep(counted)
+        cells = np.flatnonzero(reach)
+        row, resample = np.divmod(cells, times.shape[1])
+        found = {key: column.ravel()[cells] for key, column in counts.items()}
+        for key in found:
+            if key.group is not None:
+                found[key] *= self._ballots.is_told[key.group, row]
+        return _Arrows(resample, self._ballots.source[row], self._ballots.target[row], found)
+
+    def _of_one_person(self, times: np.ndarray, family: np.ndarray) -> _Arrows:
+        """As `_of_many`, of the pairs about which one person decides. Of groups nothing is told there."""
+        alone, starts = self._ballots.alone, self._alone_starts
+        person, resample = np.divmod(np.flatnonzero(times.ravel() >= self._rules.floor[1]), times.shape[1])
+        theirs = starts[person + 1] - starts[person]
+        pair = np.repeat(starts[person] - np.cumsum(theirs) + theirs, theirs) + np.arange(theirs.sum())
+        drawn, resample = np.repeat(times[person, resample], theirs), np.repeat(resample, theirs)
+        np.add.at(family, (resample, self._alone_part[pair]), 1)
+        some = np.flatnonzero(alone.wiser[pair])
+        pair, drawn, resample = pair[some], drawn[some], resample[some]
+        counts = {key: np.zeros(len(pair), np.int32) for key in self._ballots.answers}
+        for name in ("wiser", "not_wiser", "less_wise"):
+            counts[_Key(name)] = getattr(alone, name)[pair] * drawn
+        return _Arrows(resample, alone.source[pair], alone.target[pair], counts)
 
 
-class _Some(Counts):
-    """Counts of some pairs, each as often as its place is given, to which answers can be added."""
-
-    def __init__(self, counts: Counts, places: np.ndarray) -> None:
-        self.wiser, self.not_wiser = counts.wiser[places], counts.not_wiser[places]
-        self.less_wise, self.unsure = counts.less_wise[places], counts.unsure[places]
-        self.impressions, self.deciders = counts.impressions[places], counts.deciders[places]
-        self.by_group = ByGroup(*(column[:, places] for column in counts.by_group))  # new people are of no group
-
-    def add(self, pair: np.ndarray, back: np.ndarray, wiser: np.ndarray) -> None:
-        """Add an answer of a new person for each place in `pair`, whose reversed pair is at that in `back`."""
-        for column, places in (
-            (self.wiser, pair[wiser]),
-            (self.not_wiser, pair[~wiser]),
-            (self.less_wise, back[wiser]),
-            (self.impressions, pair),
-            (self.impressions, back),
-            (self.deciders, pair),
-            (self.deciders, back[wiser]),
-        ):
-            np.add.at(column, places, 1)
+def _count(reach: np.ndarray, part: np.ndarray, family: np.ndarray) -> None:
+    """Add to `family` (resamples, parts) how many rows (rows, resamples) of each part reach the floor."""
+    if len(part):
+        starts = starts_of(part)
+        family[:, part[starts]] += np.add.reduceat(reach, starts, axis=0, dtype=np.int32).T
 
 
-def sybil_share(accounts: int, voters: int) -> float:
-    """Return what share of all people `accounts` made-up ones would be. One account answers a pair once, so that as
-    many accounts are needed as votes on one pair."""
-    return accounts / (voters + accounts)
+_Again = tuple[np.ndarray, sparse.csc_array]
+
+
+def _beyond_once(matrix: sparse.csc_array) -> _Again:
+    """Return the rows in which people are there more than once, and how often beyond the first time: few."""
+    again = np.flatnonzero(matrix.data > 1)
+    person = np.searchsorted(matrix.indptr, again, side="right") - 1
+    rows, (row,) = places_of(matrix.indices[again])
+    return rows, sparse.csc_array((matrix.data[again] - 1, (row, person)), shape=(len(rows), matrix.shape[1]))
+
+
+def _deciders(answers: np.ndarray, again: _Again, times: np.ndarray) -> np.ndarray:
+    """Return how many people gave so many answers."""
+    rows, beyond = again
+    if not len(rows):
+        return answers
+    people = answers.copy()
+    people[rows] -= beyond @ times
+    return people

@@ -74,7 +74,7 @@ class Votes:
     @property
     def voters(self) -> int:
         """How many people voted."""
-        return len(np.unique(self.voter))
+        return len(distinct(self.voter))
 
     def __len__(self) -> int:
         return len(self.voter)
@@ -113,13 +113,19 @@ def places_of(*columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     them."""
     room = 1 + max(int(column.max(initial=-1)) for column in columns)
     if room > 16 * sum(len(column) for column in columns):
-        numbers = np.unique(np.concatenate(columns))
+        numbers = distinct(np.concatenate(columns))
         return numbers, [np.searchsorted(numbers, column) for column in columns]
     is_there = np.zeros(room, bool)  # where there are few others, looking up is several times as fast as sorting
     for column in columns:
         is_there[column] = True
     place = np.cumsum(is_there, dtype=np.int32) - np.int32(1)
     return np.flatnonzero(is_there), [place[column] for column in columns]
+
+
+def distinct(numbers: np.ndarray) -> np.ndarray:
+    """Return the whole numbers in a column, sorted and each once: sorting them takes a fraction of `np.unique`'s hashing."""
+    ordered = np.sort(numbers)
+    return np.asarray(ordered[differs(ordered)])
 
 
 def starts_of(*columns: np.ndarray) -> np.ndarray:
@@ -218,7 +224,7 @@ class Counts:
     deciders: np.ndarray
     by_group: "ByGroup"
 
-    @property
+    @cached_property
     def decided(self) -> np.ndarray:
         """As `EdgeTally.decided`."""
         return np.asarray(self.wiser + self.not_wiser + self.less_wise)

@@ -1,8 +1,11 @@
 """Small elections for tests."""
 
+import numpy as np
 from hypothesis import strategies as st
 
-from graphs.algorithms.tally import Vote
+from graphs.algorithms.pruning import Rules
+from graphs.algorithms.ranking import winner, wisdom_scores
+from graphs.algorithms.tally import Vote, Votes, tally
 
 ANSWERS = ("upgrade", "no_upgrade", "not_sure", "too_similar", "it_depends")
 
@@ -26,3 +29,15 @@ def elections(values: int = 5, people: int = 12) -> st.SearchStrategy[list[Vote]
         answer=st.sampled_from(ANSWERS),
     ).filter(lambda vote: vote.source != vote.target)
     return st.lists(one, max_size=80, unique_by=lambda vote: vote[:4])
+
+
+def a_million_votes_for_one_pair() -> Votes:
+    many = 1_000_000
+    voter, same = np.arange(1, many + 1), np.ones(many, np.int64)
+    return Votes(voter, same, 2 * same, 0 * same, 0 * same, ("When in doubt",))
+
+
+def winner_of(election: list[Vote], rules: Rules) -> int | None:
+    """Return who wins by the verdicts as they are told, one by one."""
+    verdicts = rules.judge(tally(election))
+    return winner(wisdom_scores({pair: verdict.weight for pair, verdict in verdicts.items() if verdict.weight}))

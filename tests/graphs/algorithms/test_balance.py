@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from core.algorithms.uncertainty import benjamini_hochberg, exact_p
+from graphs.algorithms.flipping import votes_to_flip
 from graphs.algorithms.pruning import BalancedRules, RobustRules
 from graphs.algorithms.ranking import winner, wisdom_scores
-from graphs.algorithms.resampling import bootstrap, votes_to_flip
+from graphs.algorithms.resampling import Ballots, bootstrap
 from graphs.algorithms.tally import Vote, Votes, tally
 from tests.graphs.algorithms.ballots import votes
 
@@ -76,7 +77,7 @@ def test_resampling_judges_every_resample_by_the_same_rules() -> None:
         [*votes(1, 2, wiser=16, not_wiser=4), *votes(3, 2, wiser=4, not_wiser=7), *votes(1, 4, wiser=15, not_wiser=1)],
         [*votes(1, 2, wiser=5, not_wiser=4), *votes(3, 2, wiser=6), *votes(1, 4, wiser=9, not_wiser=4)],
     )
-    found = bootstrap(cast, RULES, resamples=150, rng=np.random.default_rng(3))
+    found = bootstrap(Ballots.of(tally(cast), RULES), resamples=150, rng=np.random.default_rng(3))
     told = tally(cast).by_group.decided > 0
     rng, people = np.random.default_rng(3), np.unique(cast.voter)
     wins: Counter[int] = Counter()
@@ -85,7 +86,10 @@ def test_resampling_judges_every_resample_by_the_same_rules() -> None:
         times = np.array([np.count_nonzero(drawn == voter) for voter in cast.voter])
         wins[winner(wisdom_scores(_weights(cast, times, told))) or 0] += 1
     assert {value: n / 150 for value, n in wins.items() if value} == pytest.approx(found.wins)
-    assert found.wins != bootstrap(cast, RobustRules(), resamples=150, rng=np.random.default_rng(3)).wins
+    assert (
+        found.wins
+        != bootstrap(Ballots.of(tally(cast), RobustRules()), resamples=150, rng=np.random.default_rng(3)).wins
+    )
 
 
 def _weights(cast: Votes, times: np.ndarray, told: np.ndarray) -> dict[tuple[int, int], float]:

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from graphs.algorithms import ranking
+from graphs.algorithms.flipping import sybil_share, votes_to_flip
 from graphs.algorithms.pruning import DROPPED, KEPT, TOO_FEW, PruningRules, RobustRules, Rules, Verdicts
-from graphs.algorithms.resampling import bootstrap, sybil_share, votes_to_flip
+from graphs.algorithms.resampling import Ballots, bootstrap
 from graphs.algorithms.tally import Pair, Tallies, Vote, entropy, net_support, tally
 
 VotesBefore = Callable[[str], list[Vote]]
@@ -163,7 +164,7 @@ def test_robust_rules_find_26_arrows_firm(tallies: Tallies) -> None:
     ("rules", "winner", "least", "most"), [(PruningRules(), 289, 0.36, 0.46), (RobustRules(), 304, 0.16, 0.26)]
 )
 def test_the_winner_is_uncertain(trial_votes: list[Vote], rules: Rules, winner: int, least: float, most: float) -> None:
-    found = bootstrap(trial_votes, rules, resamples=1000, rng=np.random.default_rng(0))
+    found = bootstrap(Ballots.of(tally(trial_votes), rules), resamples=1000, rng=np.random.default_rng(0))
     assert max(found.wins, key=lambda value: found.wins[value]) == winner
     assert least <= found.wins[winner] <= most
 
