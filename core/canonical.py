@@ -110,10 +110,11 @@ class _Writers(dict[type, Callable[[Any], str]]):
 
     def __missing__(self, kind: type) -> Callable[[Any], str]:
         if issubclass(kind, float):
-            return _of_other_float  # which may round in its own way
+            return _of_other_float  # it may round in its own way
         for known in (str, int, dict, list, tuple):
             if issubclass(kind, known):
-                return self[known]
+                self[kind] = self[known]  # the next one of its kind is found at once
+                return self[kind]
         raise ValueError(f"{kind.__name__} has no canonical form")
 
 
