@@ -325,7 +325,7 @@ def _by_group(place: int, judged: _Judged, names: Sequence[str]) -> dict[str, An
     if not names:
         return {}
     counts = judged.tallies.by_group
-    share = float(counts.share(np.full(len(judged.tallies), np.nan))[place])
+    share = float(judged.tallies.balanced_share[place])
     sides = (
         (name, int(counts.wiser[i, place]), int(counts.decided[i, place]))
         for i, name in enumerate(names[: len(counts.wiser)])

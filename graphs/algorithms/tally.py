@@ -356,6 +356,11 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         return ByGroup(counts[0] * enough, counts[1] * enough)
 
     @cached_property
+    def balanced_share(self) -> np.ndarray:
+        """The share of each pair that says wiser if each group counts the same; NaN where fewer than two groups are told."""
+        return self.by_group.share(np.full(len(self), np.nan))
+
+    @cached_property
     def _contexts(self) -> tuple[np.ndarray, np.ndarray]:
         """The places of all pairs' contexts, one pair after the other, and where each pair's begin."""
         votes, pair = self.votes, self.pair_of
