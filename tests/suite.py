@@ -14,7 +14,7 @@ POSTGRES_URL = f"postgres://postgres@127.0.0.1:5432/folkmoot_{os.getpid()}"
 # What behaves the same on every database is not run twice.
 NO_DATABASE = (
     *("tests/browser", "tests/llm_client", "tests/config/test_survival.py", "tests/config/test_demo.py"),
-    "tests/test_architecture.py",
+    *("tests/test_architecture.py", "tests/test_api_page.py", "tests/core/test_openapi.py"),
     *(f"tests/{room}/algorithms" for room in ("core", "elicitation", "graphs", "constitutions", "reports")),
 )
 
