@@ -178,7 +178,7 @@ def arranged(votes: Votes, mode: str) -> Votes:
 
 def _fingerprint(votes: Votes) -> str:
     """Return a SHA-256 of the votes in their order."""
-    used = np.unique(votes.context)
+    used = distinct(votes.context)
     columns = (votes.voter, votes.source, votes.target, np.searchsorted(used, votes.context), votes.answer)
     hashed = hashlib.sha256(canonical_bytes([votes.contexts[place] for place in used]))
     for column in columns if votes.group is None else (*columns, votes.group):

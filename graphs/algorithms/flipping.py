@@ -10,7 +10,7 @@ import numpy as np
 from core.algorithms.chunks import chunks
 from graphs.algorithms.pruning import Rules
 from graphs.algorithms.ranking import PLACES, page_rank, winner, wisdom_scores, wisdom_scores_of_many
-from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, ByGroup, Counts, Tallies, Vote, tally
+from graphs.algorithms.tally import ANSWERS, NO_UPGRADE, UPGRADE, ByGroup, Counts, Tallies, Vote, distinct, tally
 
 CELLS_AT_ONCE = 250_000  # how many numbers an array may hold, which bounds memory
 CANDIDATE_CELLS = 100_000  # answers tried × pairs, which bounds the time of a step
@@ -50,7 +50,7 @@ class _FlipSearch:
 
     def __init__(self, tallies: Tallies, rules: Rules) -> None:
         self._rules = rules
-        self._values = np.unique(tallies.sources)
+        self._values = distinct(tallies.sources)
         scores = wisdom_scores(rules.judge(tallies).kept)
         self.winner = winner(scores)
         by_value = np.array([scores.get(value, 0.0) for value in self._values.tolist()])
