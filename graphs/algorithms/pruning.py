@@ -15,7 +15,7 @@ import numpy as np
 from core.algorithms.uncertainty import Interval, benjamini_hochberg, exact_p, jeffreys_of_many
 from graphs.algorithms.tally import Counts, Pair, Tallies
 
-FEW = 128  # so many trials have their p-values in a table
+FEW = 256  # fewer trials have their p-values in a table
 
 KEPT = "kept"
 DROPPED = "dropped"
@@ -105,7 +105,7 @@ class Rules(Protocol):
         """Return what becomes of each ordered pair, and why, in the order of `tallies`."""
 
     def may_keep(self, counts: Counts) -> np.ndarray:
-        """Return whether each arrow would be kept in some graph: what is not, need not be weighed."""
+        """Return whether each arrow might be kept in some graph: the others need not be weighed."""
 
     def weights(self, counts: Counts, graph: np.ndarray | None = None, family: np.ndarray | None = None) -> np.ndarray:
         """Return what each arrow weighs, 0 for one that is not kept. `graph` says, where there are several, which one
@@ -126,16 +126,23 @@ def _check(name: str, given: float, least: float, most: float = math.inf, *, who
 
 def _p(wiser: np.ndarray, decided: np.ndarray) -> np.ndarray:
     """Return `exact_p`, which is looked up where it can be, since many graphs ask for the same numbers very often."""
-    found: np.ndarray = _chances()[np.minimum(decided, FEW - 1), np.minimum(wiser, FEW - 1)]
+    trials = np.minimum(decided, FEW - 1)
+    found: np.ndarray = _chances().take(trials * (trials + 1) // 2 + np.minimum(wiser, FEW - 1))
     many = np.flatnonzero(decided >= FEW)
     found[many] = exact_p(wiser[many], decided[many])
     return found
 
 
+def _few() -> tuple[np.ndarray, np.ndarray]:
+    """Return every number of trials below `FEW`, from 0, with every number of successes in it: columns of one length."""
+    trials = np.repeat(np.arange(FEW), np.arange(1, FEW + 1))
+    return trials, np.arange(len(trials)) - trials * (trials + 1) // 2
+
+
 @cache
 def _chances() -> np.ndarray:
-    decided, wiser = np.mgrid[:FEW, :FEW]
-    return exact_p(np.minimum(wiser, decided), decided)
+    trials, successes = _few()
+    return exact_p(successes, trials)
 
 
 @dataclass(frozen=True)
@@ -241,36 +248,47 @@ class RobustRules:
         return Verdicts(tallies, weights, q, reasons, why, self.level)
 
     def may_keep(self, counts: Counts) -> np.ndarray:
-        least: np.ndarray = self._least_wiser.take(counts.decided, mode="clip")
-        return np.asarray(counts.wiser >= least)
+        return np.asarray(counts.wiser >= counts.decided - counts.wiser + self._least_lead)
+
+    @cached_property
+    def _least_lead(self) -> np.uint8:
+        """By how many the "wiser" must be more than the others at least, or fewer, so that small counts stay small."""
+        decided = np.flatnonzero(self._least_wiser <= np.arange(FEW))
+        lead = 2 * self._least_wiser[decided] - decided
+        return np.uint8(min(lead.min(initial=100), 100))
 
     @cached_property
     def _least_wiser(self) -> np.ndarray:
-        """The fewest "wiser" of so many decided answers with which an arrow may be kept; of more answers it takes no
-        fewer."""
-        fits = (_chances() <= self.max_q) & (2 * np.arange(FEW) > np.arange(FEW)[:, None])
-        return np.where(fits.any(axis=1), fits.argmax(axis=1), FEW).astype(np.int32)
+        """The fewest "wiser" of so many decided answers with which an arrow may be kept, if it is the only one; of more
+        answers it takes no fewer."""
+        decided, wiser = _few()
+        fits = np.flatnonzero((_chances() <= self.max_q) & (2 * wiser > decided))
+        least = np.full(FEW, FEW, np.int32)
+        np.minimum.at(least, decided[fits], wiser[fits])
+        return least
 
     def weights(self, counts: Counts, graph: np.ndarray | None = None, family: np.ndarray | None = None) -> np.ndarray:
         decided = counts.decided
-        graph = np.zeros(len(decided), np.int64) if graph is None else graph
-        places = np.flatnonzero(2 * counts.wiser > decided)  # all whose p is below one half
+        graph = np.zeros(len(decided), np.intp) if graph is None else graph
+        places = np.flatnonzero(counts.wiser >= self._least_wiser.take(decided, mode="clip"))
         if family is None:
             tested = counts.deciders >= self.min_voters
             family, places = np.bincount(graph[tested]), places[tested[places]]
-        p = _p(counts.wiser[places], decided[places])
-        near = p <= self.max_q
-        places, p = places[near], p[near]
-        of = graph[places]
-        scaled = p * family[of]
+        of = graph.take(places)
+        scaled = _p(counts.wiser.take(places), decided.take(places)) * family.take(of)
         # Benjamini–Hochberg keeps as many as it can, k, of which each has p · family / k within the limit
-        while len(places):
-            passed = scaled / np.bincount(of)[of] <= self.max_q
-            if passed.all():
+        passed = np.flatnonzero(scaled / np.bincount(of).take(of) <= self.max_q)  # who fails mostly fails at once
+        places, scaled, of = places.take(passed), scaled.take(passed), of.take(passed)
+        all_of = kept = np.bincount(of)
+        while True:
+            failed = scaled / np.maximum(kept, 1).take(of) > self.max_q
+            fewer = all_of - np.bincount(of.compress(failed), minlength=len(all_of))
+            if np.array_equal(fewer, kept):
                 break
-            places, scaled, of = places[passed], scaled[passed], of[passed]
+            kept = fewer
+        places = places.compress(~failed)
         weights = np.zeros(len(decided))
-        weights[places] = np.maximum(self._margin(counts)[places], 0.0)
+        weights[places] = np.maximum(self._margin(counts).take(places), 0.0)
         return weights
 
     def _margin(self, counts: Counts) -> np.ndarray:

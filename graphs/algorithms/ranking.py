@@ -8,7 +8,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from graphs.algorithms.tally import Pair, order_by, places_of, starts_of
+from graphs.algorithms.tally import Pair, divided, order_by, places_of, starts_of
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 DAMPING = 0.85
 TOLERANCE = 1e-13
 MOST_ROUNDS = 1000
+LONGEST_CHAIN = 255  # a longer one brings less than 1e-18
 PLACES = 9  # scores that differ by less are a tie, whatever the last digits of the arithmetic
 
 
@@ -93,14 +94,15 @@ def wisdom_scores_of_many(
     order; part k of graph g is then number g × parts + k. Equal to `wisdom_scores` to about 1e-10.
     """
     there, (source, target) = places_of(sources, targets)  # often a few of many
-    nodes, (source, target) = places_of(graph * len(there) + source, graph * len(there) + target)
+    first = graph * len(there)
+    nodes, (source, target) = places_of(first + source, first + target)
     n = len(nodes)
-    of, which = np.divmod(nodes, max(len(there), 1))
-    value = there[which]
+    of, which = divided(nodes, max(len(there), 1))
+    value = there.take(which)
     if part_of is not None:
         of = of * (1 + int(part_of[-1])) + part_of[value]
     size = np.bincount(of)
-    steps = DAMPING * weights / np.bincount(source, weights, n)[source]
+    steps = DAMPING * weights / np.bincount(source, weights, n).take(source)
     share = np.repeat(1 / np.maximum(size, 1), size)
     # what values without an arrow out spread over all makes every score so many times as large: it is left out here, and
     # made up for by the sum
@@ -111,68 +113,94 @@ def wisdom_scores_of_many(
 def _settled(
     given: np.ndarray, source: np.ndarray, target: np.ndarray, steps: np.ndarray, of: np.ndarray
 ) -> np.ndarray:
-    """Return the scores that are what is `given` and what arrows bring: `steps` times the score of where each comes from.
+    """Return the scores that are what is `given` and what arrows bring: `steps` times the score of where each comes from,
+    each graph's (`of`) to within 1e-12.
 
-    Values that nothing points to have theirs at once, and values that point to nothing add to no other's. Only those in
-    and between circles, a third of a large graph, are gone through again and again, until no graph (`of`) changes by
-    1e-12.
+    Values that point to nothing add to no other's score, nor then do those that point to them alone: they have theirs last.
     """
     scores = given.copy()
-    inner, first = _without_ends((source, target, steps), ends=0, others=1)
-    inner, last = _without_ends(inner, ends=1, others=0)
-    for arrows in first:
-        _bring(scores, arrows)
-    if len(inner[0]):
-        _bring_round(scores, inner, of)
+    arrows, last = _without_ends((source, target, steps))
+    here, (source, target) = places_of(*arrows[:2])
+    scores[here] = _solved(given.take(here), source, target, arrows[2], of.take(here))
     for arrows in reversed(last):
-        _bring(scores, arrows)
+        source, target, steps = arrows
+        scores += np.bincount(target, steps * scores.take(source), len(scores))
     return scores
 
 
-def _without_ends(arrows: _Arrows, *, ends: int, others: int) -> tuple[_Arrows, list[_Arrows]]:
-    """Return arrows without those whose one end is no arrow's other end, nor then those of what is left, and so on as long
-    as that saves work; and what was taken off, layer by layer."""
+def _without_ends(arrows: _Arrows) -> tuple[_Arrows, list[_Arrows]]:
+    """Return arrows without those whose target is no arrow's source, nor then those of what is left, and so on as long as that
+    saves work; and what was taken off, layer by layer."""
     layers: list[_Arrows] = []
     while len(arrows[0]):
-        is_other = np.zeros(1 + max(arrows[ends].max(), arrows[others].max()), bool)
-        is_other[arrows[others]] = True
-        stays = is_other[arrows[ends]]
+        is_source = np.zeros(1 + max(arrows[0].max(), arrows[1].max()), bool)
+        is_source[arrows[0]] = True
+        stays = is_source.take(arrows[1])
         if 16 * np.count_nonzero(stays) > 15 * len(stays):
             break
-        layers.append(_some(arrows, ~stays))
-        arrows = _some(arrows, stays)
+        layers.append(_some(arrows, np.flatnonzero(~stays)))
+        arrows = _some(arrows, np.flatnonzero(stays))
     return arrows, layers
 
 
 def _some(arrows: _Arrows, which: np.ndarray) -> _Arrows:
     source, target, steps = arrows
-    return source[which], target[which], steps[which]
+    return source.take(which), target.take(which), steps.take(which)
 
 
-def _bring(scores: np.ndarray, arrows: _Arrows) -> None:
-    source, target, steps = arrows
-    scores += np.bincount(target, steps * scores[source], len(scores))
-
-
-def _bring_round(scores: np.ndarray, arrows: _Arrows, of: np.ndarray) -> None:
-    source, target, steps = arrows
-    here, places = places_of(target, source)
-    matrix = sparse.csr_array((steps, tuple(places)), shape=(len(here), len(here)))
-    given = found = scores[here]
-    for turn in range(MOST_ROUNDS):
-        before = found
-        found = matrix @ found
-        found += given
-        if turn % 8 == 7 and np.bincount(of[here], np.abs(found - before)).max() < 1e-12:
+def _solved(given: np.ndarray, source: np.ndarray, target: np.ndarray, steps: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """As `_settled`. A value to which one arrow points, or none, has a score that follows from one other's, `constant +
+    factor * scores[origin]`: most have, and of what is left without them most again. The rest is gone through again and
+    again, until no graph changes by 1e-12."""
+    follows = np.bincount(target, minlength=len(given)) <= 1
+    if 8 * np.count_nonzero(follows) < len(given):
+        return _gone_round(given, source, target, steps, of)
+    to_one = follows.take(target)
+    one = np.flatnonzero(to_one)
+    origin = np.arange(len(given))
+    constant, factor = given * follows, (~follows).astype(float)
+    origin[target.take(one)], factor[target.take(one)] = source.take(one), steps.take(one)
+    for _turn in range(LONGEST_CHAIN.bit_length()):
+        if not (factor * follows.take(origin)).any():
             break
-    scores[here] = found
+        constant += factor * constant.take(origin)
+        factor *= factor.take(origin)
+        origin = origin.take(origin)
+    factor *= ~follows.take(origin)  # where they follow from each other in a circle
+    source, target, steps = _some((source, target, steps), np.flatnonzero(~to_one))
+    given = given + np.bincount(target, steps * constant.take(source), len(given))
+    steps, source = steps * factor.take(source), origin.take(source)
+    source, target, steps = _some((source, target, steps), np.flatnonzero(steps > 0))
+    rest = np.flatnonzero(~follows)
+    place = np.cumsum(~follows) - 1
+    scores = np.zeros(len(given))
+    if len(rest):
+        scores[rest] = _solved(given.take(rest), place.take(source), place.take(target), steps, of.take(rest))
+    return constant + factor * scores.take(origin)
+
+
+def _gone_round(
+    given: np.ndarray, source: np.ndarray, target: np.ndarray, steps: np.ndarray, of: np.ndarray
+) -> np.ndarray:
+    arrows = sparse.csr_array((steps, (target, source)), shape=(len(given), len(given)))
+    scores = given
+    for turn in range(MOST_ROUNDS):
+        before = scores
+        scores = arrows @ scores
+        scores += given
+        if turn % 4 == 3 and np.bincount(of, np.abs(scores - before)).max() < 1e-12:
+            break
+    return scores
 
 
 def ranks_of_many(scores: Scores) -> np.ndarray:
     """Return the rank of each value in its graph, 1 for the highest score. Of equals the lowest comes first, as in
     `scores`, which are sorted by graph and value."""
-    steps = np.rint(scores.score * 10**PLACES).astype(np.int64)
-    order = order_by(scores.graph, 10**PLACES - steps)
+    down = 10**PLACES - np.rint(scores.score * 10**PLACES).astype(np.int64)
+    low, high = (
+        half.astype(np.uint16) for half in (down & 0xFFFF, down >> 16)
+    )  # in 16 bits they are sorted by counting
+    order = np.lexsort((low, high, scores.graph.astype(np.min_scalar_type(scores.graph.max(initial=0)))))
     starts = starts_of(scores.graph)
     ranks = np.empty(len(order), np.int64)
     ranks[order] = 1 + np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))

@@ -20,12 +20,15 @@ from graphs.algorithms.tally import (
     Counts,
     Tallies,
     distinct,
+    divided,
     order_by,
-    places_of,
     starts_of,
 )
 
-CELLS_AT_ONCE = 200_000  # people or pairs × resamples at a time, which stay near the processor
+CELLS_AT_ONCE = 800_000  # people or pairs × resamples that are counted together: mostly a byte for each
+ROWS_AT_ONCE = 200_000  # pairs × resamples that are weighed together
+ROWS_AT_ONCE = 32_000  # pairs that are counted together
+MOST_DRAWN = 12  # hardly ever is anyone drawn more often in one resample
 THREADS = 2  # that count at the same time
 RANGE = (5, 95)  # per cent: the ends of the intervals of rank and score
 SCORE_PLACES = 6
@@ -121,7 +124,8 @@ class Ballots:
                 for columns in (found, [(person, which) for _about, which in found])
             )
             found = sparse.csr_array((np.ones(len(about), np.int32), (about, who)), shape=shape)
-            return found.tocsc() if people is None else found  # a part has few rows, and is joined to others
+            found.data = _small(found.data)
+            return found
 
         is_told = tallies.by_group.decided[:, rows] > 0
         decider = np.empty(len(tallies), np.int32)
@@ -149,9 +153,9 @@ class Ballots:
         firsts = np.cumsum([0, *sizes])[:-1].astype(np.int32)
 
         def matrix(key: _Key) -> sparse.sparray:
-            nothing = [sparse.csr_array((len(part.source), parts[0].people), dtype=np.int32) for part in parts]
+            nothing = [sparse.csr_array((len(part.source), parts[0].people), dtype=np.uint8) for part in parts]
             found = [part.answers.get(key, empty) for part, empty in zip(parts, nothing, strict=True)]
-            return sparse.vstack(found, format="csc")
+            return sparse.vstack(found, format="csr")
 
         alone = _Alone(*map(np.concatenate, zip(*(part.alone for part in parts), strict=True)))
         first = np.repeat(firsts, [len(part.alone.person) for part in parts])
@@ -202,30 +206,34 @@ def bootstrap(whole: Ballots, apart: Ballots | None = None, *, resamples: int, r
     graph, parts = _Together(whole), _Together(apart) if apart else None
     width = max(people, len(whole.source), len(apart.source) if apart else 0)
     wins, wins_apart = np.zeros(values, np.int32), np.zeros(len(apart.values) if apart else 0, np.int32)
-    places, heights = _Ends(resamples, values, np.min_scalar_type(values + 1)), _Ends(resamples, values, np.float16)
+    kinds = (np.min_scalar_type(values + 1), np.float16)  # beside the average, which small numbers hold to 0.05 %
+    places, heights = _Ends(resamples, values, kinds[0]), _Ends(resamples, values, np.uint16)
 
-    def counted(times: np.ndarray) -> tuple[int, Scores, np.ndarray, np.ndarray]:
+    def counted(times: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         scores = graph.scores(times)
+        ranks = ranks_of_many(scores)
+        place, height = (np.zeros((times.shape[1], values), kind) for kind in kinds)
+        place += 1 + np.bincount(scores.graph, minlength=len(place)).astype(place.dtype)[:, None]
+        place[scores.graph, scores.value] = ranks
+        height[scores.graph, scores.value] = scores.score * values
         won_apart = winners_of_many(parts.scores(times)) if parts else wins_apart[:0]
-        return times.shape[1], scores, ranks_of_many(scores), won_apart
+        return place, height, scores.value.compress(ranks == 1), won_apart
 
     drawn = (_drawn(people, len(rows), rng) for rows in chunks(resamples, width, CELLS_AT_ONCE))
-    for rows, scores, ranks, won_apart in _in_threads(counted, drawn):
-        wins += np.bincount(scores.value[ranks == 1], minlength=values)
-        place = np.repeat(1 + np.bincount(scores.graph, minlength=rows)[:, None], values, axis=1)
-        place[scores.graph, scores.value] = ranks
+    for place, height, won, won_apart in _in_threads(counted, drawn):
         places.add(place)
-        height = np.zeros(place.shape, np.float16)  # beside the average, which small numbers hold to 0.05 %
-        height[scores.graph, scores.value] = scores.score * values
-        heights.add(height)
+        heights.add(height.view(np.uint16))  # in the same order, since none is below 0, and sorted much faster
+        wins += np.bincount(won, minlength=values)
         np.add.at(wins_apart, won_apart, 1)
     numbers = whole.values.tolist()
+    rank_ends = (ends.tolist() for ends in places.ends())
+    score_ends = (ends.view(np.float16).tolist() for ends in heights.ends())
     return Stability(
         wins=_shares(whole.values, wins, resamples),
-        ranks={number: (int(low), int(high)) for number, low, high in zip(numbers, *places.ends(), strict=True)},
+        ranks={number: (int(low), int(high)) for number, low, high in zip(numbers, *rank_ends, strict=True)},
         scores={
             number: (round(low / values, SCORE_PLACES), round(high / values, SCORE_PLACES))
-            for number, low, high in zip(numbers, *heights.ends(), strict=True)
+            for number, low, high in zip(numbers, *score_ends, strict=True)
         },
         wins_in=[
             _shares(apart.values[part], wins_apart[part], resamples)
@@ -256,11 +264,11 @@ def _shares(values: np.ndarray, wins: np.ndarray, resamples: int) -> dict[int, f
 
 
 def _drawn(people: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how often each person is drawn in each resample (people, resamples)."""
+    """Return how often each person is drawn in each resample (people, resamples): small numbers, if they can be."""
     times = np.empty((resamples, people), np.int32)
     for row in times:
         row[:] = np.bincount(rng.integers(0, people, people), minlength=people)
-    return np.ascontiguousarray(times.T)
+    return np.ascontiguousarray(times.T, np.uint8 if times.max() <= MOST_DRAWN else np.int32)
 
 
 class _Ends:
@@ -288,15 +296,15 @@ class _Ends:
             high = np.partition(high, -self._highest, axis=1)[:, -self._highest :].copy()
         self._low, self._high = low, high
 
-    def ends(self) -> tuple[list[float], list[float]]:
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """Return the low and the high end of each column, once all rows are added. Of an even split the lower number is
         told (`inverted_cdf`)."""
         self._sort_out()
-        return self._low.max(axis=1).tolist(), self._high.min(axis=1).tolist()
+        return self._low.max(axis=1), self._high.min(axis=1)
 
 
 class _Counted(Counts):
-    """What is counted in some pairs, of what the rules look at."""
+    """What is counted of some pairs, of what the rules look at: arrays with a place for each."""
 
     def __init__(self, counts: Mapping[_Key, np.ndarray]) -> None:
         vars(self).update({key.name: column for key, column in counts.items() if key.group is None})
@@ -323,11 +331,13 @@ class _Together:
     def __init__(self, ballots: Ballots) -> None:
         self._ballots, self._rules = ballots, ballots.rules
         self._parts = int(ballots.part_of.max(initial=0)) + 1
-        self._part = ballots.part_of[ballots.source]
-        self._mirrored = np.flatnonzero(ballots.is_mirrored)
-        if self._rules.floor[0] == "deciders":
-            wiser, not_wiser, less_wise = (ballots.answers[_Key(n)] for n in ("wiser", "not_wiser", "less_wise"))
-            self._again, self._again_wiser = _beyond_once(wiser + not_wiser + less_wise), _beyond_once(wiser)
+        answers = (matrix.sum(axis=1) for key, matrix in ballots.answers.items() if key.group is None)
+        most, least = sum(answers) * MOST_DRAWN, -1
+        self._rows: list[_Rows] = []
+        for kind in (np.uint8, np.int16, np.int32):  # the smaller, the faster
+            rows = np.flatnonzero((least < most) & (most <= np.iinfo(kind).max))
+            self._rows += [_Rows(ballots, rows[part], kind) for part in chunks(len(rows), 1, ROWS_AT_ONCE)]
+            least = np.iinfo(kind).max
         alone = ballots.alone
         self._alone_part = ballots.part_of[alone.source]
         self._alone_starts = np.append(0, np.cumsum(np.bincount(alone.person, minlength=ballots.people)))
@@ -335,69 +345,91 @@ class _Together:
     def scores(self, times: np.ndarray) -> Scores:
         """Return the wisdom scores where people count as often as `times` (people, resamples) says. The graph of part k in
         resample r has number r × parts + k; those without an arrow have no scores."""
-        family = np.zeros((times.shape[1], self._parts), np.int64)
-        found = [self._of_many(times, family), self._of_one_person(times, family)]
+        family = np.zeros((times.shape[1], self._parts), np.int32)
+        found = [rows.arrows(times, family) for rows in self._rows]
+        found.append(self._of_one_person(times, family))
         resample, source, target = (np.concatenate(columns) for columns in zip(*(f[:3] for f in found), strict=True))
         counts = _Counted({key: np.concatenate([f.counts[key] for f in found]) for key in self._ballots.answers})
-        graph = resample * self._parts + self._ballots.part_of[source]
+        del found
+        graph, part_of = resample, None
+        if self._parts > 1:
+            part_of = self._ballots.part_of
+            graph = resample * self._parts + part_of.take(source)
         weights = self._rules.weights(counts, graph, family.ravel())
-        kept = np.flatnonzero(weights)
-        part_of = self._ballots.part_of if self._parts > 1 else None
-        return wisdom_scores_of_many(resample[kept], source[kept], target[kept], weights[kept], part_of)
-
-    def _of_many(self, times: np.ndarray, family: np.ndarray) -> _Arrows:
-        """Return the arrows among the rows that may be kept, and add to `family` (resamples, parts) how many reach the rules'
-        floor."""
-        counts = {key: np.asarray(matrix @ times) for key, matrix in self._ballots.answers.items()}
-        counted = _Counted(counts)
-        name, least = self._rules.floor
-        if name == "deciders":
-            counted.deciders = _deciders(counted.decided, self._again, times)
-            others = _deciders(counted.wiser, self._again_wiser, times)[self._mirrored] >= least
-            _count(others, self._part[self._mirrored], family)
-        reach = getattr(counted, name) >= least
-        _count(reach, self._part, family)
-        reach &= self._rules.may_keep(counted)
-        cells = np.flatnonzero(reach)
-        row, resample = np.divmod(cells, times.shape[1])
-        found = {key: column.ravel()[cells] for key, column in counts.items()}
-        for key in found:
-            if key.group is not None:
-                found[key] *= self._ballots.is_told[key.group, row]
-        return _Arrows(resample, self._ballots.source[row], self._ballots.target[row], found)
+        del graph, counts
+        kept = np.flatnonzero(weights > 0)
+        resample, source, target, weights = (column.take(kept) for column in (resample, source, target, weights))
+        return wisdom_scores_of_many(resample, source, target, weights, part_of)
 
     def _of_one_person(self, times: np.ndarray, family: np.ndarray) -> _Arrows:
-        """As `_of_many`, of the pairs about which one person decides. Of groups nothing is told there."""
+        """As `_Rows.arrows`, of the pairs about which one person decides. Of groups nothing is told there."""
         alone, starts = self._ballots.alone, self._alone_starts
-        person, resample = np.divmod(np.flatnonzero(times.ravel() >= self._rules.floor[1]), times.shape[1])
+        person, resample = divided(np.flatnonzero(times >= self._rules.floor[1]), times.shape[1])
         theirs = starts[person + 1] - starts[person]
         pair = np.repeat(starts[person] - np.cumsum(theirs) + theirs, theirs) + np.arange(theirs.sum())
-        drawn, resample = np.repeat(times[person, resample], theirs), np.repeat(resample, theirs)
-        np.add.at(family, (resample, self._alone_part[pair]), 1)
-        some = np.flatnonzero(alone.wiser[pair])
-        pair, drawn, resample = pair[some], drawn[some], resample[some]
+        drawn, resample = np.repeat(times[person, resample].astype(np.int32), theirs), np.repeat(resample, theirs)
+        which = resample * self._parts + self._alone_part.take(pair)
+        family += np.bincount(which, minlength=family.size).astype(np.int32).reshape(family.shape)
+        some = np.flatnonzero(alone.wiser.take(pair))
+        pair, drawn, resample = pair.take(some), drawn.take(some), resample.take(some)
         counts = {key: np.zeros(len(pair), np.int32) for key in self._ballots.answers}
         for name in ("wiser", "not_wiser", "less_wise"):
-            counts[_Key(name)] = getattr(alone, name)[pair] * drawn
-        return _Arrows(resample, alone.source[pair], alone.target[pair], counts)
+            counts[_Key(name)] = getattr(alone, name).take(pair) * drawn
+        return _Arrows(resample, alone.source.take(pair), alone.target.take(pair), counts)
 
 
-def _count(reach: np.ndarray, part: np.ndarray, family: np.ndarray) -> None:
-    """Add to `family` (resamples, parts) how many rows (rows, resamples) of each part reach the floor."""
-    if len(part):
-        starts = starts_of(part)
-        family[:, part[starts]] += np.add.reduceat(reach, starts, axis=0, dtype=np.int32).T
+class _Rows:
+    """Some rows of ballots, which are counted in numbers of one kind."""
+
+    def __init__(self, ballots: Ballots, rows: np.ndarray, kind: Any) -> None:
+        self._rules, self._keys = ballots.rules, [*ballots.answers]
+        self._source, self._target, self._is_told = ballots.source[rows], ballots.target[rows], ballots.is_told[:, rows]
+        part = ballots.part_of[self._source]
+        self._starts = starts_of(part)
+        self._parts = part[self._starts]
+        self._not_mirrored = np.flatnonzero(~ballots.is_mirrored[rows])
+        answers = {key: matrix[rows].astype(kind) for key, matrix in ballots.answers.items()}
+        self._answers = sparse.vstack([*answers.values()], format="csc")
+        if self._rules.floor[0] == "deciders":
+            wiser, not_wiser, less_wise = (answers[_Key(name)] for name in ("wiser", "not_wiser", "less_wise"))
+            self._again, self._again_wiser = _beyond_once(wiser + not_wiser + less_wise), _beyond_once(wiser)
+
+    def arrows(self, times: np.ndarray, family: np.ndarray) -> _Arrows:
+        """Return the arrows that may be kept where people count as often as `times` (people, resamples) says, and add to
+        `family` (resamples, parts) how many reach the rules' floor."""
+        found = (self._answers @ times).reshape(len(self._keys), len(self._source), times.shape[1])
+        tables = dict(zip(self._keys, found, strict=True))
+        everyone = _Counted({key: table for key, table in tables.items() if key.group is None})
+        name, least = self._rules.floor
+        if name == "deciders":
+            everyone.deciders = _deciders(everyone.decided, self._again, times)
+            others = _deciders(everyone.wiser, self._again_wiser, times) >= least
+            others[self._not_mirrored] = False
+            self._count(others, family)
+        reach = getattr(everyone, name) >= least
+        self._count(reach, family)
+        cells = np.flatnonzero(reach & self._rules.may_keep(everyone))
+        row, resample = divided(cells, times.shape[1])
+        counts = {key: table.take(cells).astype(np.int32) for key, table in tables.items()}
+        for key in counts:
+            if key.group is not None:
+                counts[key] *= self._is_told[key.group, row]
+        return _Arrows(resample, self._source.take(row), self._target.take(row), counts)
+
+    def _count(self, reach: np.ndarray, family: np.ndarray) -> None:
+        family[:, self._parts] += np.add.reduceat(reach, self._starts, axis=0, dtype=np.int32).T
 
 
-_Again = tuple[np.ndarray, sparse.csc_array]
+_Again = tuple[np.ndarray, sparse.csr_array]
 
 
-def _beyond_once(matrix: sparse.csc_array) -> _Again:
+def _beyond_once(matrix: sparse.csr_array) -> _Again:
     """Return the rows in which people are there more than once, and how often beyond the first time: few."""
-    again = np.flatnonzero(matrix.data > 1)
-    person = np.searchsorted(matrix.indptr, again, side="right") - 1
-    rows, (row,) = places_of(matrix.indices[again])
-    return rows, sparse.csc_array((matrix.data[again] - 1, (row, person)), shape=(len(rows), matrix.shape[1]))
+    beyond = matrix.copy()
+    beyond.data -= 1
+    beyond.eliminate_zeros()
+    rows = np.flatnonzero(np.diff(beyond.indptr))
+    return rows, beyond[rows]
 
 
 def _deciders(answers: np.ndarray, again: _Again, times: np.ndarray) -> np.ndarray:

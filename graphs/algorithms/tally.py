@@ -111,15 +111,26 @@ def order_by(*columns: np.ndarray) -> np.ndarray:
 def places_of(*columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the whole numbers in these columns, none below 0, sorted and each once, and of each row its place among
     them."""
+    columns = tuple(column.astype(np.intp, copy=False) for column in columns)  # what numpy looks up by
     room = 1 + max(int(column.max(initial=-1)) for column in columns)
-    if room > 16 * sum(len(column) for column in columns):
+    if room > 64 * sum(len(column) for column in columns):
         numbers = distinct(np.concatenate(columns))
         return numbers, [np.searchsorted(numbers, column) for column in columns]
     is_there = np.zeros(room, bool)  # where there are few others, looking up is several times as fast as sorting
     for column in columns:
         is_there[column] = True
-    place = np.cumsum(is_there, dtype=np.int32) - np.int32(1)
-    return np.flatnonzero(is_there), [place[column] for column in columns]
+    numbers = np.flatnonzero(is_there)
+    place = np.empty(room, np.int32)
+    place[numbers] = np.arange(len(numbers), dtype=np.int32)
+    return numbers, [place.take(column).astype(np.intp) for column in columns]
+
+
+def divided(places: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return in which row and column of a table of this width, below 2³¹ cells, these places are: as `np.divmod`, several
+    times as fast."""
+    narrow = places.astype(np.int32)
+    row = narrow // width
+    return row.astype(np.intp), (narrow - row * width).astype(np.intp)
 
 
 def distinct(numbers: np.ndarray) -> np.ndarray:

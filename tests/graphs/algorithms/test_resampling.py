@@ -129,4 +129,4 @@ def test_the_ends_of_many_rows_are_those_of_all_of_them(rows: int) -> None:
     for part in np.array_split(table, min(rows, 17)):
         ends.add(part)
     low, high = np.percentile(table, RANGE, axis=0, method="inverted_cdf")
-    assert ends.ends() == (low.tolist(), high.tolist())
+    assert [found.tolist() for found in ends.ends()] == [low.tolist(), high.tolist()]
