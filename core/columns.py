@@ -48,7 +48,7 @@ def _column(values: tuple[Any, ...]) -> np.ndarray:
 
 def _copied(cursor: Any, sql: str, params: Any, at_once: int) -> Iterator[list[np.ndarray]]:
     with cursor.copy(f"COPY ({sql}) TO STDOUT (FORMAT BINARY)", params) as copy:
-        pieces = iter(copy)
+        pieces = _pieces(copy)
         data = b"".join(islice(pieces, at_once))[_HEADER:]
         kinds = _kinds_in(data)
         fields = [(name, [("size", ">i4"), ("value", kind)]) for name, kind in kinds.items()]
@@ -62,6 +62,30 @@ def _copied(cursor: Any, sql: str, params: Any, at_once: int) -> Iterator[list[n
             yield [rows[name]["value"].astype(KEY if kind == KEY else np.int64) for name, kind in kinds.items()]
             data = data[rows.nbytes :] + b"".join(islice(pieces, at_once))
         next(pieces, None)  # a COPY that is not heard out would be cancelled
+
+
+def _pieces(copy: Any) -> Iterator[memoryview]:
+    """Yield what comes of a COPY, mostly a row at a time. What is here already is taken from libpq: asked for one by one, the
+    driver sees of each row whether it has to wait, which takes longer than all else."""
+    libpq = copy.connection.pgconn
+    while True:
+        size, piece = libpq.get_copy_data(1)
+        if size < 0:
+            return _hear_out(libpq)
+        if not size and not (piece := copy.read()):
+            return
+        yield piece
+
+
+def _hear_out(libpq: Any) -> None:
+    """Take in how a COPY ended, after which the connection is of use again. Raises the driver's error if it broke off."""
+    from psycopg import errors, pq  # not loaded where PostgreSQL is not used
+
+    result = libpq.get_result()
+    while libpq.get_result():
+        pass
+    if result.status != pq.ExecStatus.COMMAND_OK:
+        raise errors.error_from_result(result)
 
 
 def _kinds_in(data: bytes) -> dict[str, str]:

@@ -2,7 +2,9 @@ import uuid
 
 import numpy as np
 import pytest
+from django.db import DatabaseError, connection, transaction
 from django.db.models import Case, Value, When
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from core.columns import KEY, read_columns
@@ -57,3 +59,44 @@ def test_a_row_that_lacks_a_value_is_an_error(people: list[Participant], missing
         with pytest.raises(ValueError, match="lacks a value"):
             list(read_columns(found))
     assert len(people) == Participant.objects.count()  # the connection is still of use
+
+
+@pytest.fixture
+def many(study: Study) -> int:
+    """More people than come over a connection at once."""
+    rows = 20_000
+    Participant.objects.bulk_create([Participant(study=study, number=n) for n in range(1, rows + 1)], 5000)
+    return rows
+
+
+def test_many_rows_come_whole(many: int) -> None:
+    found = read_columns(Participant.objects.order_by("number").values_list("number", "id"))
+    numbers, keys = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    assert numbers.tolist() == list(range(1, many + 1)) and len({*keys.tolist()}) == many
+
+
+def test_who_stops_reading_can_ask_for_something_else(many: int) -> None:
+    rows = read_columns(Participant.objects.order_by("number").values_list("number"))
+    assert len(next(rows)[0]) < many
+    rows.close()  # type: ignore[attr-defined]
+    assert Participant.objects.count() == many
+
+
+@pytest.mark.parametrize(
+    ("instead", "said"),
+    [
+        ("1 / (number - 19000)", "division by zero"),
+        ("length(pg_sleep(9)::text)", "statement timeout"),
+        ("pg_cancel_backend(pg_backend_pid())::int", "user request"),
+    ],
+)
+def test_an_error_amid_the_rows_is_the_databases_own(many: int, instead: str, said: str) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("it has nothing of the kind")
+    number = RawSQL(f"CASE WHEN number < 19000 THEN number ELSE {instead} END", [])
+    with pytest.raises(DatabaseError, match=said), transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL statement_timeout = '1s'")
+        for _rows in read_columns(Participant.objects.order_by("number").values_list(number)):
+            pass
+    assert Participant.objects.count() == many, "the connection is still of use"
