@@ -7,7 +7,6 @@ Comments and quotes are not in it: they are evidence, served beside it, and hono
 
 import hashlib
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -18,7 +17,17 @@ from django.db import IntegrityError, connection, transaction
 from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
-from core.canonical import canonical_bytes, sha256_of, unchanged
+from core.canonical import (
+    Written,
+    canonical_bytes,
+    sha256_of,
+    unchanged,
+    written,
+    written_lists,
+    written_numbers,
+    written_rows,
+    written_texts,
+)
 from core.code_version import code_version
 from core.memory import give_back
 from core.models import User
@@ -30,16 +39,13 @@ from elicitation.groups import SMALLEST_CELL, groups_of
 from elicitation.models import CanonicalValue, Study
 from elicitation.values import holders
 from graphs.algorithms import flipping, ranking, resampling
-from graphs.algorithms.pruning import RULES, BalancedRules, RobustRules, Rules, Verdict, Verdicts
+from graphs.algorithms.pruning import RULES, BalancedRules, RobustRules, Rules, Verdicts
 from graphs.algorithms.resampling import Ballots
 from graphs.algorithms.tally import (
-    EdgeTally,
-    Pair,
     Tallies,
     Votes,
     distinct,
-    entropy,
-    net_support,
+    entropy_of,
     order_by,
     starts_of,
     tally,
@@ -54,13 +60,15 @@ FORMAT = "folkmoot-graph/2"
 MODES = tuple(RULES)
 RESAMPLES = 1000
 MOST_TO_FLIP = 12
+ARROWS = 2_000  # that are written at a time
 PIECE = 1_000_000  # characters of a body that go to the database at once
 
 STEPS = 5
 
 Progress = Callable[[int, int, str], None]
 _Step = Callable[[int, str], None]
-_InContexts = dict[Pair, list[dict[str, Any]]]  # what contexts say of an arrow, each by itself
+_InContexts = dict[int, list[Written]]  # what contexts say of an arrow, by its place, each by itself
+_Columns = dict[str, Sequence[str]]  # of what is written of each arrow
 
 
 class _Judged(NamedTuple):
@@ -267,9 +275,8 @@ def findings(
             for number, text in texts.items()
             if number not in scores
         ],
-        # written one by one: there may be very many
-        "edges": (_edge(place, judged, in_contexts) | _by_group(place, judged, groups) for place in kept.tolist()),
-        "dropped": (_edge(place, judged, in_contexts) | _by_group(place, judged, groups) for place in dropped.tolist()),
+        "edges": _arrows(kept, judged, in_contexts, groups),
+        "dropped": _arrows(dropped, judged, in_contexts, groups),
         "winners": winners,
         "components": ranking.components(weights),
         "cycles": ranking.cycles(weights),
@@ -291,49 +298,57 @@ def _doubt_of(number: int, stability: resampling.Stability) -> dict[str, Any]:
     }
 
 
-def _edge(place: int, judged: _Judged, in_contexts: _InContexts | None = None) -> dict[str, Any]:
-    """Return an arrow as a body says it; `by_context` where it was judged in several contexts and enough is known of one."""
-    edge = judged.tallies.edge(place)
-    pair = int(judged.tallies.sources[place]), int(judged.tallies.targets[place])
+def _arrows(
+    places: np.ndarray, judged: _Judged, in_contexts: _InContexts | None = None, groups: Sequence[str] = ()
+) -> Iterator[Written]:
+    """Yield arrows as they are written, some at a time, since there may be very many; `by_context` where one was judged in
+    several contexts and enough is known of one."""
+    for start in range(0, len(places), ARROWS):
+        some = places[start : start + ARROWS]
+        yield from written_rows(_of_arrows(some, judged, in_contexts or {}) | _of_groups(some, judged, groups))
+
+
+def _of_arrows(places: np.ndarray, judged: _Judged, in_contexts: _InContexts) -> _Columns:
+    tallies = judged.tallies
+    told = (in_contexts.get(place) for place in places.tolist())
     return {
-        "from": pair[0],
-        "to": pair[1],
-        "contexts": edge.contexts,
-        **({"by_context": in_contexts[pair]} if in_contexts and pair in in_contexts else {}),
-        **_figures(edge, judged.verdicts.at(place)),
+        "from": written_numbers(tallies.sources[places]),
+        "to": written_numbers(tallies.targets[places]),
+        "contexts": written_lists([tallies.contexts_at(place) for place in places.tolist()]),
+        "by_context": [written(those) if those else "" for those in told],
+        **_figures(places, judged),
     }
 
 
-def _figures(edge: EdgeTally, verdict: Verdict) -> dict[str, Any]:
+def _figures(places: np.ndarray, judged: _Judged) -> _Columns:
+    tallies, verdicts = judged.tallies, judged.verdicts.columns(places)
+    names = ("wiser", "not_wiser", "less_wise", "unsure", "impressions")
+    counts = [getattr(tallies, name)[places] for name in names]
+    ends = zip(written_numbers(verdicts.low), written_numbers(verdicts.high), strict=True)
     return {
-        "counts": {
-            "wiser": edge.wiser,
-            "not_wiser": edge.not_wiser,
-            "less_wise": edge.less_wise,
-            "unsure": edge.unsure,
-            "impressions": edge.impressions,
-        },
-        "net_support": net_support(edge),
-        "entropy": entropy(edge),
-        **verdict._asdict(),
+        "counts": written_rows(dict(zip(names, map(written_numbers, counts), strict=True))),
+        "net_support": written_numbers(tallies.net_support[places]),
+        "entropy": written_numbers(np.array([*map(entropy_of, *map(np.ndarray.tolist, counts))])),
+        "verdict": written_texts(verdicts.verdict),
+        "reason": written_texts(verdicts.reason),
+        "share": written_numbers(verdicts.share),
+        "interval": ["null" if low == "null" else f"[{low},{high}]" for low, high in ends],
+        "q": written_numbers(verdicts.q),
+        "weight": written_numbers(verdicts.weight),
     }
 
 
-def _by_group(place: int, judged: _Judged, names: Sequence[str]) -> dict[str, Any]:
-    """Return what each group says of an arrow, None where that may not be told or too few decided, and the share if all
+def _of_groups(places: np.ndarray, judged: _Judged, names: Sequence[str]) -> _Columns:
+    """Return what each group says of arrows, None where that may not be told or too few decided, and the share if all
     that are told count the same, None where fewer than two are."""
     if not names:
         return {}
-    counts = judged.tallies.by_group
-    share = float(judged.tallies.balanced_share[place])
-    sides = (
-        (name, int(counts.wiser[i, place]), int(counts.decided[i, place]))
-        for i, name in enumerate(names[: len(counts.wiser)])
-    )
-    told = {name: side(wiser, decided) for name, wiser, decided in sides}
+    tallies = judged.tallies
+    sides = zip(*(column[:, places].T.tolist() for column in tallies.by_group), strict=True)
+    told = (dict(zip(names, map(side, *both), strict=False)) for both in sides)
     return {
-        "balanced_share": None if math.isnan(share) else share,
-        "groups": {name: told.get(name) for name in names},
+        "balanced_share": written_numbers(tallies.balanced_share[places]),
+        "groups": [written({name: those.get(name) for name in names}) for those in told],
     }
 
 
@@ -347,7 +362,6 @@ def _winners(votes: Votes, rules: Rules, overall: _Judged) -> tuple[list[dict[st
     in_contexts: _InContexts = {}
     ballots: list[Ballots] = []
     least = rules.min_voters if isinstance(rules, RobustRules) else None
-    several = _of_several_contexts(overall.tallies) if least else set()
     found = [_winner(None, votes, overall)]
     people, order = distinct(votes.voter), order_by(votes.context)
     for rows in np.split(order, starts_of(votes.context[order])[1:]):
@@ -356,8 +370,8 @@ def _winners(votes: Votes, rules: Rules, overall: _Judged) -> tuple[list[dict[st
         context = votes.contexts[here.context[0]]
         found.append(_winner(context, here, judged))
         if least:
-            for pair, said in _said_of(several, judged, least):
-                in_contexts.setdefault(pair, []).append({"context": context, **said})
+            for place, said in _said_of(context, judged, least, overall.tallies):
+                in_contexts.setdefault(place, []).append(said)
             if judged.scores:  # where nobody wins there is no probability to tell
                 ballots.append(Ballots.of(judged.tallies, rules, people))
     return found, in_contexts, Ballots.joined(ballots) if ballots else None
@@ -373,17 +387,16 @@ def _tell_probabilities(winners: list[dict[str, Any]], stability: resampling.Sta
             row["probability"] = wins.get(row["value"], 0.0)
 
 
-def _of_several_contexts(tallies: Tallies) -> set[Pair]:
-    return {pair for pair, n in zip(tallies, tallies.context_counts.tolist(), strict=True) if n > 1}
-
-
-def _said_of(pairs: set[Pair], judged: _Judged, least: int) -> Iterator[tuple[Pair, dict[str, Any]]]:
-    """Yield those of the pairs about which at least so many people decided here, with their figures."""
+def _said_of(context: str, judged: _Judged, least: int, overall: Tallies) -> Iterator[tuple[int, Written]]:
+    """Return what a context says of the arrows about which at least so many people decided there, if they were judged in
+    others too, and their places over all."""
     tallies = judged.tallies
-    for place in np.flatnonzero(tallies.was_asked & (tallies.deciders >= least)).tolist():
-        pair = int(tallies.sources[place]), int(tallies.targets[place])
-        if pair in pairs:
-            yield pair, _figures(tallies.edge(place), judged.verdicts.at(place))
+    places = np.flatnonzero(tallies.was_asked & (tallies.deciders >= least))
+    over_all = overall.places(tallies.sources[places], tallies.targets[places])
+    several = overall.is_of_several_contexts[over_all]
+    places, over_all = places[several], over_all[several]
+    rows = written_rows({"context": written_texts([context] * len(places)), **_figures(places, judged)})
+    return zip(over_all.tolist(), rows, strict=True)
 
 
 def _winner(context: str | None, votes: Votes, judged: _Judged) -> dict[str, Any]:
@@ -399,11 +412,11 @@ def _winner(context: str | None, votes: Votes, judged: _Judged) -> dict[str, Any
     }
 
 
-def _pointing_to(value: int, judged: _Judged) -> list[dict[str, Any]]:
+def _pointing_to(value: int, judged: _Judged) -> list[Written]:
     """Return the arrows that are kept and point to a value."""
     places = judged.tallies.asked
     those = (judged.tallies.targets[places] == value) & (judged.verdicts.weights[places] > 0)
-    return [_edge(place, judged) for place in places[those].tolist()]
+    return [*_arrows(places[those], judged)]
 
 
 def _flip(tallies: Tallies, rules: Rules, voters: int) -> dict[str, Any]:

@@ -39,6 +39,18 @@ class Verdict(NamedTuple):
     weight: float
 
 
+class VerdictColumns(NamedTuple):
+    """What became of many ordered pairs: columns of one length as in `Verdict`, NaN for None, and the ends of intervals."""
+
+    verdict: list[str]
+    reason: list[str]
+    share: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    q: np.ndarray
+    weight: np.ndarray
+
+
 class Verdicts(Mapping[Pair, Verdict]):
     """What became of each pair of some tallies, in their order.
 
@@ -65,19 +77,30 @@ class Verdicts(Mapping[Pair, Verdict]):
         sources, targets = self._tallies.sources[places].tolist(), self._tallies.targets[places].tolist()
         return dict(zip(zip(sources, targets, strict=True), self.weights[places].tolist(), strict=True))
 
-    @cached_property
-    def _intervals(self) -> tuple[np.ndarray, np.ndarray]:
-        return jeffreys_of_many(self._tallies.wiser, self._tallies.decided, self._level)
+    def columns(self, places: np.ndarray) -> VerdictColumns:
+        """Return the verdicts on the pairs at these places."""
+        wiser, decided = self._tallies.wiser[places], self._tallies.decided[places]
+        ends = jeffreys_of_many(wiser, decided, self._level)
+        share, low, high = (
+            np.where(decided > 0, numbers, np.nan) for numbers in (wiser / np.maximum(decided, 1), *ends)
+        )
+        told = [self._reasons[why] for why in self._why[places].tolist()]
+        verdict, reason = [verdict for verdict, _reason in told], [reason for _verdict, reason in told]
+        return VerdictColumns(verdict, reason, share, low, high, self.q[places], self.weights[places])
 
     def at(self, place: int) -> Verdict:
         """Return the verdict on the pair at this place."""
-        share = interval = None
-        if decided := int(self._tallies.wiser[place] + self._tallies.not_wiser[place] + self._tallies.less_wise[place]):
-            share = int(self._tallies.wiser[place]) / decided
-            interval = Interval(*(float(ends[place]) for ends in self._intervals))
-        verdict, reason = self._reasons[self._why[place]]
-        q, weight = float(self.q[place]), float(self.weights[place])
-        return Verdict(verdict, reason, share, interval, None if math.isnan(q) else q, weight)
+        told = self.columns(np.array([place]))
+        share, low, high, q, weight = (float(column[0]) for column in told[2:])
+        is_decided = not math.isnan(share)
+        return Verdict(
+            verdict=told.verdict[0],
+            reason=told.reason[0],
+            share=share if is_decided else None,
+            interval=Interval(low, high) if is_decided else None,
+            q=None if math.isnan(q) else q,
+            weight=weight,
+        )
 
     def __getitem__(self, pair: Pair) -> Verdict:
         return self.at(self._tallies.place(pair))
@@ -231,11 +254,12 @@ class RobustRules:
         return "deciders", self.min_voters
 
     def judge(self, tallies: Tallies) -> Verdicts:
-        tested = tallies.deciders >= self.min_voters
-        q = benjamini_hochberg(np.where(tested, exact_p(tallies.wiser, tallies.decided), np.nan))
-        lead = 2 * tallies.wiser - tallies.decided
-        firm = (q <= self.max_q) & (lead > 0)  # never so where q is NaN
-        weights = np.where(firm, np.maximum(self._margin(tallies), 0.0), 0.0)
+        tested = np.flatnonzero(tallies.deciders >= self.min_voters)
+        wiser, decided = tallies.wiser[tested], tallies.decided[tested]
+        q, weights = np.full(len(tallies), np.nan), np.zeros(len(tallies))
+        q[tested] = benjamini_hochberg(exact_p(wiser, decided))
+        firm = (q[tested] <= self.max_q) & (2 * wiser > decided)
+        weights[tested] = np.where(firm, np.maximum(self._margin(tallies)[tested], 0.0), 0.0)
         reasons = (
             (TOO_FEW, f"fewer than {self.min_voters} people decided"),
             (KEPT, ""),
@@ -243,8 +267,9 @@ class RobustRules:
             (DROPPED, TOO_CLOSE),
             (DROPPED, "most say it is not wiser"),
         )
-        high = jeffreys_of_many(tallies.wiser, tallies.decided, self.level)[1]
-        why = np.select([~tested, weights > 0, firm, high > self.null], [0, 1, 2, 3], 4)
+        high = jeffreys_of_many(wiser, decided, self.level)[1]
+        why = np.zeros(len(tallies), np.int64)
+        why[tested] = np.select([weights[tested] > 0, firm, high > self.null], [1, 2, 3], 4)
         return Verdicts(tallies, weights, q, reasons, why, self.level)
 
     def may_keep(self, counts: Counts) -> np.ndarray:

@@ -9,7 +9,7 @@ exactly, its quirks named where they are.
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -93,7 +93,7 @@ def order_by(*columns: np.ndarray) -> np.ndarray:
     rows = len(columns[0])
     widths = [int(column.max(initial=0)).bit_length() for column in columns]
     place = rows.bit_length()
-    if sum(widths) + place > 63:
+    if sum(widths) > 63:
         return np.lexsort(columns[::-1])
     packed = columns[0].astype(np.int64)  # sorting one number that holds all, its place last, beats sorting places
     for column, width in zip(columns[1:], widths[1:], strict=True):
@@ -101,6 +101,8 @@ def order_by(*columns: np.ndarray) -> np.ndarray:
         packed |= column
     if (packed[1:] >= packed[:-1]).all():
         return np.arange(rows)
+    if sum(widths) + place > 63:
+        return np.argsort(packed, kind="stable")
     packed <<= place
     packed |= np.arange(rows, dtype=np.int32)
     packed.sort()
@@ -204,7 +206,12 @@ def entropy(edge: EdgeTally) -> float:
     Quirk kept for reproduction: impressions are one of its five categories, so that it is about 1 + H/2 for the
     entropy H of the four answers.
     """
-    counts = (edge.wiser, edge.not_wiser, edge.less_wise, edge.unsure, edge.impressions)
+    return entropy_of(edge.wiser, edge.not_wiser, edge.less_wise, edge.unsure, edge.impressions)
+
+
+@lru_cache(10_000)
+def entropy_of(*counts: int) -> float:
+    """Return the disagreement in counts, in bits; 0 without any."""
     total = sum(counts)
     return -sum(n / total * math.log2(n / total) for n in counts if n)
 
@@ -344,10 +351,10 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
     @cached_property
     def asked(self) -> np.ndarray:
         """The places of the pairs that people were asked about, in the order in which they first appear."""
-        first = np.full(len(self), -1)
+        first = np.zeros(len(self), np.int64)
         first[self.pair_of[::-1]] = np.arange(len(self.votes))[::-1]
-        order = np.argsort(first)
-        return np.asarray(order[first[order] >= 0])
+        places = np.flatnonzero(self.was_asked)
+        return np.asarray(places[order_by(first[places])])
 
     @cached_property
     def by_group(self) -> ByGroup:  # type: ignore[override]
@@ -373,28 +380,28 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
 
     @cached_property
     def _contexts(self) -> tuple[np.ndarray, np.ndarray]:
-        """The places of all pairs' contexts, one pair after the other, and where each pair's begin."""
+        """The places of the contexts in which people were asked about each pair this way round, one pair after the other, and
+        where each pair's begin."""
         votes, pair = self.votes, self.pair_of
         order = order_by(pair, votes.context)
         first = order[starts_of(pair[order], votes.context[order])]  # the first vote on each pair in each context
-        first.sort()
-        pairs = np.concatenate([pair[first], self.back[pair[first]]])  # this direction's come before the other's
-        context = np.concatenate([votes.context[first]] * 2)
-        order = order_by(pairs, context)
-        order = order[starts_of(pairs[order], context[order])]
-        order.sort()
-        pairs, context = pairs[order], context[order]
-        return context[order_by(pairs)], np.append(0, np.cumsum(np.bincount(pairs, minlength=len(self))))
-
-    @property
-    def context_counts(self) -> np.ndarray:
-        """How many contexts each pair was asked about in, either way round."""
-        return np.diff(self._contexts[1])
+        first.sort(kind="stable")  # which is quick where they are in order
+        first = first[order_by(pair[first])]
+        return votes.context[first], np.append(0, np.cumsum(np.bincount(pair[first], minlength=len(self))))
 
     def contexts_at(self, place: int) -> list[str]:
         """Return the contexts of the pair at this place, as `EdgeTally.contexts`."""
         contexts, bounds = self._contexts
-        return [self.votes.contexts[i] for i in contexts[bounds[place] : bounds[place + 1]].tolist()]
+        forth, back = (contexts[bounds[which] : bounds[which + 1]].tolist() for which in (place, self.back[place]))
+        return [self.votes.contexts[i] for i in dict.fromkeys(forth + back)]
+
+    @cached_property
+    def is_of_several_contexts(self) -> np.ndarray:
+        """Whether people were asked about each pair in several contexts, either way round."""
+        first, last = np.full(len(self), len(self.votes.contexts)), np.full(len(self), -1)
+        np.minimum.at(first, self.pair_of, self.votes.context)
+        np.maximum.at(last, self.pair_of, self.votes.context)
+        return np.asarray(np.minimum(first, first[self.back]) < np.maximum(last, last[self.back]))
 
     def place(self, pair: Pair) -> int:
         """Return the place of a pair. Raises KeyError for one that no vote is about."""
@@ -404,6 +411,10 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
             if place < len(self) and self._pairs[place] == key:
                 return place
         raise KeyError(pair)
+
+    def places(self, sources: np.ndarray, targets: np.ndarray) -> np.ndarray:
+        """Return the places of pairs that are there."""
+        return np.searchsorted(self._pairs, self._key(sources, targets))
 
     def edge(self, place: int) -> EdgeTally:
         """Return the tally of the pair at this place."""

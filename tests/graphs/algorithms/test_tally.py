@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from graphs.algorithms.tally import EdgeTally, Vote, Votes, entropy, net_support, order_by, places_of, tally
@@ -118,6 +118,13 @@ def test_arrays_of_counts_say_what_the_tallies_say(election: list[Vote]) -> None
     np.testing.assert_allclose(counts.net_support, supports, atol=1e-12)
 
 
+@given(elections())
+def test_pairs_are_of_several_contexts_whose_tallies_name_several(election: list[Vote]) -> None:
+    found = tally(election)
+    assert found.is_of_several_contexts.tolist() == [len(edge.contexts) > 1 for edge in found.values()]
+    assert found.places(found.targets, found.sources).tolist() == found.back.tolist()
+
+
 def by_hand(election: list[Vote]) -> dict[tuple[int, int], EdgeTally]:
     """Count one vote after the other, as the trial's own code does."""
     pairs: dict[tuple[int, int], EdgeTally] = {}
@@ -182,7 +189,8 @@ def test_numbers_in_columns_are_known_by_their_places(far: int) -> None:
     assert numbers[first].tolist() == [7, 3, 7] and numbers[second].tolist() == [3 + far, 5]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**31))), st.sampled_from([0, 31]))
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**31))), st.sampled_from([0, 29, 31]))
+@example([(3, 2**31), (3, 2**31), (0, 1)], 29)
 def test_rows_are_ordered_by_one_column_after_the_other(rows: list[tuple[int, int]], shift: int) -> None:
     first, second = np.array(rows, np.int64).reshape(-1, 2).T
     places = order_by(first << shift, second)
