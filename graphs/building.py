@@ -60,7 +60,7 @@ FORMAT = "folkmoot-graph/2"
 MODES = tuple(RULES)
 RESAMPLES = 1000
 MOST_TO_FLIP = 12
-ARROWS = 2_000  # that are written at a time
+ARROWS = 2000  # that are written at a time
 PIECE = 1_000_000  # characters of a body that go to the database at once
 
 STEPS = 5
@@ -314,7 +314,7 @@ def _of_arrows(places: np.ndarray, judged: _Judged, in_contexts: _InContexts) ->
     return {
         "from": written_numbers(tallies.sources[places]),
         "to": written_numbers(tallies.targets[places]),
-        "contexts": written_lists([tallies.contexts_at(place) for place in places.tolist()]),
+        "contexts": written_lists(tallies.contexts_of(places), tallies.votes.contexts),
         "by_context": [written(those) if those else "" for those in told],
         **_figures(places, judged),
     }

@@ -136,9 +136,14 @@ def divided(places: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def distinct(numbers: np.ndarray) -> np.ndarray:
-    """Return the whole numbers in a column, sorted and each once: sorting them takes a fraction of `np.unique`'s hashing."""
-    ordered = np.sort(numbers)
-    return np.asarray(ordered[differs(ordered)])
+    """Return the whole numbers in a column, none below 0, sorted and each once."""
+    room = 1 + int(numbers.max(initial=-1))
+    if room > 16 * len(numbers):
+        ordered = np.sort(numbers)  # a fraction of `np.unique`'s hashing
+        return np.asarray(ordered[differs(ordered)])
+    is_there = np.zeros(room, bool)  # and this a fraction of sorting
+    is_there[numbers] = True
+    return np.flatnonzero(is_there).astype(numbers.dtype)
 
 
 def starts_of(*columns: np.ndarray) -> np.ndarray:
@@ -389,19 +394,30 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         first = first[order_by(pair[first])]
         return votes.context[first], np.append(0, np.cumsum(np.bincount(pair[first], minlength=len(self))))
 
+    def contexts_of(self, places: np.ndarray) -> list[list[int]]:
+        """Return the contexts of the pairs at these places, by their places in the votes' `contexts`, as in
+        `EdgeTally.contexts`."""
+        contexts, bounds = self._contexts
+        back = self.back[places]
+        ends = (bounds[where].tolist() for where in (places, places + 1, back, back + 1))
+        return [
+            list(dict.fromkeys(contexts[first:last].tolist() + contexts[back_first:back_last].tolist()))
+            for first, last, back_first, back_last in zip(*ends, strict=True)
+        ]
+
     def contexts_at(self, place: int) -> list[str]:
         """Return the contexts of the pair at this place, as `EdgeTally.contexts`."""
-        contexts, bounds = self._contexts
-        forth, back = (contexts[bounds[which] : bounds[which + 1]].tolist() for which in (place, self.back[place]))
-        return [self.votes.contexts[i] for i in dict.fromkeys(forth + back)]
+        return [self.votes.contexts[i] for i in self.contexts_of(np.array([place]))[0]]
 
     @cached_property
     def is_of_several_contexts(self) -> np.ndarray:
         """Whether people were asked about each pair in several contexts, either way round."""
-        first, last = np.full(len(self), len(self.votes.contexts)), np.full(len(self), -1)
-        np.minimum.at(first, self.pair_of, self.votes.context)
-        np.maximum.at(last, self.pair_of, self.votes.context)
-        return np.asarray(np.minimum(first, first[self.back]) < np.maximum(last, last[self.back]))
+        context = np.zeros(len(self), np.int32)  # that of some vote on each pair, the other way round if on none
+        context[self.pair_of] = self.votes.context
+        context = np.where(self.was_asked, context, context[self.back])
+        several = context != context[self.back]
+        several[self.pair_of[self.votes.context != context[self.pair_of]]] = True
+        return np.asarray(several | several[self.back])
 
     def place(self, pair: Pair) -> int:
         """Return the place of a pair. Raises KeyError for one that no vote is about."""

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from graphs.algorithms.tally import EdgeTally, Vote, Votes, entropy, net_support, order_by, places_of, tally
+from graphs.algorithms.tally import EdgeTally, Vote, Votes, distinct, entropy, net_support, order_by, places_of, tally
 from tests.graphs.algorithms.ballots import elections, votes
 
 SAFE, FREE = 1, 2
@@ -187,6 +187,7 @@ def test_numbers_in_columns_are_known_by_their_places(far: int) -> None:
     numbers, (first, second) = places_of(np.array([7, 3, 7]), np.array([3 + far, 5]))
     assert numbers.tolist() == sorted({3, 5, 7, 3 + far})
     assert numbers[first].tolist() == [7, 3, 7] and numbers[second].tolist() == [3 + far, 5]
+    assert distinct(np.array([7, 3, 7, 3 + far, 5])).tolist() == numbers.tolist()
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2**31))), st.sampled_from([0, 29, 31]))
