@@ -10,7 +10,7 @@ from core.canonical import canonical_bytes, sha256_of
 from core.seeds import LARGEST_SEED
 from elicitation import withdrawal
 from elicitation.models import CanonicalValue, Participant, Study, WisdomVote
-from graphs.building import PIECE, body_of, build_graph, publish, waiting_votes
+from graphs.building import LONG, body_of, build_graph, publish, waiting_votes
 from graphs.models import GraphPublication, GraphSnapshot
 from tests.people import card_of, join, make_study, value_in
 
@@ -66,10 +66,10 @@ def test_of_a_context_in_which_few_decided_an_arrow_says_nothing(judged: Study, 
 
 
 def test_a_body_longer_than_what_goes_to_the_database_at_once_is_stored_whole(judged: Study, values: Values) -> None:
-    CanonicalValue.objects.filter(id=values[2].id).update(description="Ä \\ '%s' \n" * (PIECE // 8))
+    CanonicalValue.objects.filter(id=values[2].id).update(description="Ä \\ '%s' \n" * (LONG // 8))
     snapshot = build_graph(judged)
     stored = GraphSnapshot.objects.get(id=snapshot.id)
-    assert len(stored.body) > PIECE and stored.body == snapshot.body
+    assert len(stored.body) > LONG and stored.body == snapshot.body
     assert body_of(stored)["values"][1]["number"] == 3, "it is what was hashed"
 
 
