@@ -90,24 +90,20 @@ class Votes:
 def order_by(*columns: np.ndarray) -> np.ndarray:
     """Return the places of rows in the order of these columns, the first one first; equal rows stay in their order.
     Columns hold whole numbers, none below 0."""
-    rows = len(columns[0])
     widths = [int(column.max(initial=0)).bit_length() for column in columns]
-    place = rows.bit_length()
     if sum(widths) > 63:
         return np.lexsort(columns[::-1])
-    packed = columns[0].astype(np.int64)  # sorting one number that holds all, its place last, beats sorting places
+    packed = columns[0].astype(np.int64)  # one number that holds all
     for column, width in zip(columns[1:], widths[1:], strict=True):
         packed <<= width
         packed |= column
     if (packed[1:] >= packed[:-1]).all():
-        return np.arange(rows)
-    if sum(widths) + place > 63:
-        return np.argsort(packed, kind="stable")
-    packed <<= place
-    packed |= np.arange(rows, dtype=np.int32)
-    packed.sort()
-    packed &= (1 << place) - 1
-    return packed
+        return np.arange(len(packed))
+    parts = [(packed >> shift).astype(np.uint16) for shift in range(0, sum(widths), 16)]
+    order = np.argsort(parts[0], kind="stable")  # the last bits first: numpy sorts 16 of them without comparing
+    for part in parts[1:]:
+        order = order[np.argsort(part[order], kind="stable")]
+    return order
 
 
 def places_of(*columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -345,13 +341,11 @@ class Tallies(Counts, Mapping[Pair, EdgeTally]):
         """As `EdgeTally.deciders`."""
         votes, pair = self.votes, self.pair_of
         wiser, decides = votes.answer == UPGRADE, votes.answer <= NO_UPGRADE
-        key = np.concatenate([pair[decides], self.back[pair[wiser]]], dtype=np.int64)
-        key <<= 31  # no voter's number is larger
-        key |= np.concatenate([votes.voter[decides], votes.voter[wiser]])
-        key.sort()
-        key = key[starts_of(key)]
-        key >>= 31
-        return np.bincount(key, minlength=len(self))
+        pairs = np.concatenate([pair[decides], self.back[pair[wiser]]], dtype=np.int32)
+        voters = np.concatenate([votes.voter[decides], votes.voter[wiser]])
+        order = order_by(pairs, voters)
+        pairs, voters = pairs[order], voters[order]
+        return np.bincount(pairs[starts_of(pairs, voters)], minlength=len(self))
 
     @cached_property
     def asked(self) -> np.ndarray:
