@@ -119,11 +119,10 @@ def _settled(
     Values that point to nothing add to no other's score, nor then do those that point to them alone: they have theirs last.
     """
     scores = given.copy()
-    arrows, last = _without_ends((source, target, steps))
-    here, (source, target) = places_of(*arrows[:2])
-    scores[here] = _solved(given.take(here), source, target, arrows[2], of.take(here))
-    for arrows in reversed(last):
-        source, target, steps = arrows
+    (source, target, steps), last = _without_ends((source, target, steps))
+    here, (source, target) = places_of(source, target)
+    scores[here] = _solved(given.take(here), source, target, steps, of.take(here))
+    for source, target, steps in reversed(last):
         scores += np.bincount(target, steps * scores.take(source), len(scores))
     return scores
 
@@ -148,35 +147,43 @@ def _some(arrows: _Arrows, which: np.ndarray) -> _Arrows:
     return source.take(which), target.take(which), steps.take(which)
 
 
-def _solved(given: np.ndarray, source: np.ndarray, target: np.ndarray, steps: np.ndarray, of: np.ndarray) -> np.ndarray:
+def _solved(
+    given: np.ndarray, source: np.ndarray, target: np.ndarray, steps: np.ndarray, of: np.ndarray
+) -> np.ndarray:
     """As `_settled`. A value to which one arrow points, or none, has a score that follows from one other's, `constant +
-    factor * scores[origin]`: most have, and of what is left without them most again. The rest is gone through again and
-    again, until no graph changes by 1e-12."""
-    follows = np.bincount(target, minlength=len(given)) <= 1
-    if 8 * np.count_nonzero(follows) < len(given):
-        return _gone_round(given, source, target, steps, of)
-    to_one = follows.take(target)
-    one = np.flatnonzero(to_one)
-    origin = np.arange(len(given))
-    constant, factor = given * follows, (~follows).astype(float)
-    origin[target.take(one)], factor[target.take(one)] = source.take(one), steps.take(one)
-    for _turn in range(LONGEST_CHAIN.bit_length()):
-        if not (factor * follows.take(origin)).any():
+    factor * scores[origin]`: most have, and of the rest without them most again. What is left is gone through again and again,
+    until no graph changes by 1e-12."""
+    layers = []
+    while True:
+        follows = np.bincount(target, minlength=len(given)) <= 1
+        if 8 * np.count_nonzero(follows) <= len(given):
             break
-        constant += factor * constant.take(origin)
-        factor *= factor.take(origin)
-        origin = origin.take(origin)
-    factor *= ~follows.take(origin)  # where they follow from each other in a circle
-    source, target, steps = _some((source, target, steps), np.flatnonzero(~to_one))
-    given = given + np.bincount(target, steps * constant.take(source), len(given))
-    steps, source = steps * factor.take(source), origin.take(source)
-    source, target, steps = _some((source, target, steps), np.flatnonzero(steps > 0))
-    rest = np.flatnonzero(~follows)
-    place = np.cumsum(~follows) - 1
-    scores = np.zeros(len(given))
-    if len(rest):
-        scores[rest] = _solved(given.take(rest), place.take(source), place.take(target), steps, of.take(rest))
-    return constant + factor * scores.take(origin)
+        to_one = follows.take(target)
+        one = np.flatnonzero(to_one)
+        origin = np.arange(len(given))
+        constant, factor = given * follows, (~follows).astype(float)
+        origin[target.take(one)], factor[target.take(one)] = source.take(one), steps.take(one)
+        for _turn in range(LONGEST_CHAIN.bit_length()):
+            if not (factor * follows.take(origin)).any():
+                break
+            constant += factor * constant.take(origin)
+            factor *= factor.take(origin)
+            origin = origin.take(origin)
+        factor *= ~follows.take(origin)  # where they follow from each other in a circle
+        source, target, steps = _some((source, target, steps), np.flatnonzero(~to_one))
+        given = given + np.bincount(target, steps * constant.take(source), len(given))
+        steps, source = steps * factor.take(source), origin.take(source)
+        source, target, steps = _some((source, target, steps), np.flatnonzero(steps > 0))
+        rest = np.flatnonzero(~follows)
+        place = np.cumsum(~follows) - 1
+        given, source, target, of = given.take(rest), place.take(source), place.take(target), of.take(rest)
+        layers.append((constant, factor, origin, rest))
+    found = _gone_round(given, source, target, steps, of)
+    for constant, factor, origin, rest in reversed(layers):
+        scores = np.zeros(len(constant))
+        scores[rest] = found
+        found = constant + factor * scores.take(origin)
+    return found
 
 
 def _gone_round(
@@ -184,7 +191,7 @@ def _gone_round(
 ) -> np.ndarray:
     arrows = sparse.csr_array((steps, (target, source)), shape=(len(given), len(given)))
     scores = given
-    for turn in range(MOST_ROUNDS):
+    for turn in range(MOST_ROUNDS if len(steps) else 0):
         before = scores
         scores = arrows @ scores
         scores += given
