@@ -22,10 +22,11 @@ from graphs.algorithms.tally import (
     distinct,
     divided,
     order_by,
+    places_of,
     starts_of,
 )
 
-CELLS_AT_ONCE = 800_000  # people or pairs × resamples that are counted together: mostly a byte for each
+CELLS_AT_ONCE = 700_000  # people or pairs × resamples that are counted together: mostly a byte for each
 ROWS_AT_ONCE = 200_000  # pairs × resamples that are weighed together
 ROWS_AT_ONCE = 32_000  # pairs that are counted together
 MOST_DRAWN = 12  # hardly ever is anyone drawn more often in one resample
@@ -94,9 +95,12 @@ class Ballots:
     def of(cls, tallies: Tallies, rules: Rules, people: np.ndarray | None = None) -> "Ballots":
         """Return the ballots of one graph. `people` are the sorted numbers of those who are drawn, else all who voted."""
         votes, pair, back = tallies.votes, tallies.pair_of, tallies.back
-        person = np.searchsorted(distinct(votes.voter) if people is None else people, votes.voter).astype(np.int32)
-        values = tallies.sources[starts_of(tallies.sources)].astype(np.int32)  # each pair is there in both directions
-        source, target = (np.searchsorted(values, ends).astype(np.int32) for ends in (tallies.sources, tallies.targets))
+        people = distinct(votes.voter) if people is None else people
+        person = np.empty(1 + int(people.max(initial=-1)), np.int32)
+        person[people] = np.arange(len(people))
+        person = person.take(votes.voter)
+        values, ends = places_of(tallies.sources, tallies.targets)
+        source, target = (places.astype(np.int32) for places in ends)
         name, least = rules.floor
         reach = getattr(tallies, name)
         is_full = reach > (1 if name == "deciders" and least > 1 else 0)
@@ -114,7 +118,7 @@ class Ballots:
             "impressions": [(forth, every), (reverse, every)],
             "decided": [(forth, decides), (reverse, wiser)],
         }
-        shape = (len(rows), len(people) if people is not None else int(person.max(initial=-1)) + 1)
+        shape = (len(rows), len(people))
 
         def matrix(key: _Key) -> sparse.sparray:
             theirs = True if key.group is None else votes.group == key.group
@@ -136,7 +140,7 @@ class Ballots:
         counts = (_small(column[alone]) for column in (tallies.wiser, tallies.not_wiser, tallies.less_wise))
         return cls(
             rules=rules,
-            values=values,
+            values=values.astype(np.int32),
             part_of=np.zeros(len(values), np.int16),
             source=source[rows],
             target=target[rows],
