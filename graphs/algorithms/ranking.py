@@ -147,9 +147,7 @@ def _some(arrows: _Arrows, which: np.ndarray) -> _Arrows:
     return source.take(which), target.take(which), steps.take(which)
 
 
-def _solved(
-    given: np.ndarray, source: np.ndarray, target: np.ndarray, steps: np.ndarray, of: np.ndarray
-) -> np.ndarray:
+def _solved(given: np.ndarray, source: np.ndarray, target: np.ndarray, steps: np.ndarray, of: np.ndarray) -> np.ndarray:
     """As `_settled`. A value to which one arrow points, or none, has a score that follows from one other's, `constant +
     factor * scores[origin]`: most have, and of the rest without them most again. What is left is gone through again and again,
     until no graph changes by 1e-12."""
@@ -203,11 +201,8 @@ def _gone_round(
 def ranks_of_many(scores: Scores) -> np.ndarray:
     """Return the rank of each value in its graph, 1 for the highest score. Of equals the lowest comes first, as in
     `scores`, which are sorted by graph and value."""
-    down = 10**PLACES - np.rint(scores.score * 10**PLACES).astype(np.int64)
-    low, high = (
-        half.astype(np.uint16) for half in (down & 0xFFFF, down >> 16)
-    )  # in 16 bits they are sorted by counting
-    order = np.lexsort((low, high, scores.graph.astype(np.min_scalar_type(scores.graph.max(initial=0)))))
+    steps = np.rint(scores.score * 10**PLACES).astype(np.int64)
+    order = order_by(scores.graph, 10**PLACES - steps)
     starts = starts_of(scores.graph)
     ranks = np.empty(len(order), np.int64)
     ranks[order] = 1 + np.arange(len(order)) - np.repeat(starts, np.diff(starts, append=len(order)))
