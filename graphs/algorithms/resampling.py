@@ -27,7 +27,6 @@ from graphs.algorithms.tally import (
 )
 
 CELLS_AT_ONCE = 700_000  # people or pairs × resamples that are counted together: mostly a byte for each
-ROWS_AT_ONCE = 200_000  # pairs × resamples that are weighed together
 ROWS_AT_ONCE = 32_000  # pairs that are counted together
 MOST_DRAWN = 12  # hardly ever is anyone drawn more often in one resample
 THREADS = 2  # that count at the same time
