@@ -406,11 +406,13 @@ class _Rows:
         name, least = self._rules.floor
         if name == "deciders":
             everyone.deciders = _deciders(everyone.decided, self._again, times)
-            others = _deciders(everyone.wiser, self._again_wiser, times) >= least
-            others[self._not_mirrored] = False
-            self._count(others, family)
         reach = getattr(everyone, name) >= least
-        self._count(reach, family)
+        reaching = reach.view(np.int8)
+        if name == "deciders":
+            reverse = _deciders(everyone.wiser, self._again_wiser, times) >= least
+            reverse[self._not_mirrored] = False
+            reaching = reaching + reverse
+        family[:, self._parts] += np.add.reduceat(reaching, self._starts, axis=0, dtype=np.int32).T
         cells = np.flatnonzero(reach & self._rules.may_keep(everyone))
         row, resample = divided(cells, times.shape[1])
         counts = {key: table.take(cells).astype(np.int32) for key, table in tables.items()}
@@ -418,9 +420,6 @@ class _Rows:
             if key.group is not None:
                 counts[key] *= self._is_told[key.group, row]
         return _Arrows(resample, self._source.take(row), self._target.take(row), counts)
-
-    def _count(self, reach: np.ndarray, family: np.ndarray) -> None:
-        family[:, self._parts] += np.add.reduceat(reach, self._starts, axis=0, dtype=np.int32).T
 
 
 _Again = tuple[np.ndarray, sparse.csr_array]
