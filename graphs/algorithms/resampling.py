@@ -207,7 +207,7 @@ def bootstrap(whole: Ballots, apart: Ballots | None = None, *, resamples: int, r
     if not people or resamples < 1:
         return Stability({}, {}, {}, [], 0)
     graph, parts = _Together(whole), _Together(apart) if apart else None
-    width = max(people, len(whole.source), len(apart.source) if apart else 0)
+    width = max(people, 2 * len(whole.source), len(apart.source) if apart else 0)  # arrows of the whole take most room
     wins, wins_apart = np.zeros(values, np.int32), np.zeros(len(apart.values) if apart else 0, np.int32)
     kinds = (np.min_scalar_type(values + 1), np.float16)  # beside the average, which small numbers hold to 0.05 %
     places, heights = _Ends(resamples, values, kinds[0]), _Ends(resamples, values, np.uint16)
