@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from graphs.algorithms import resampling
 from graphs.algorithms.pruning import RULES, PruningRules, RobustRules, Rules
 from graphs.algorithms.resampling import RANGE, Ballots, Stability, _Ends, bootstrap
 from graphs.algorithms.tally import Vote, tally
@@ -119,6 +120,18 @@ def test_contexts_are_built_from_the_people_who_are_drawn_for_the_whole_graph(
     found = bootstrap(whole, joined, resamples=20, rng=np.random.default_rng(seed))
     assert found.wins_in == [{value: n / 20 for value, n in sorted(wins.items())} for wins in expected]
     assert found._replace(wins_in=[]) == bootstrap(whole, resamples=20, rng=np.random.default_rng(seed))
+
+
+@both
+@pytest.mark.parametrize("most_drawn", [1, 1000, 100_000], ids=["drawn more often", "in 16 bits", "in 32 bits"])
+def test_the_kind_of_numbers_makes_no_difference(
+    rules: Rules, most_drawn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    election = votes(1, 2, wiser=40, not_wiser=22) + votes(1, 3, wiser=17, not_wiser=6) + votes(2, 3, wiser=9, unsure=2)
+    in_bytes = stability(election, rules)
+    assert any(low < high for low, high in in_bytes.scores.values()), "resamples differ, else this shows nothing"
+    monkeypatch.setattr(resampling, "MOST_DRAWN", most_drawn)
+    assert stability(election, rules) == in_bytes
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 19, 20, 21, 60, 333, 1000])
