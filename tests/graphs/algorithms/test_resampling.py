@@ -127,7 +127,7 @@ def test_contexts_are_built_from_the_people_who_are_drawn_for_the_whole_graph(
 def test_the_kind_of_numbers_makes_no_difference(
     rules: Rules, most_drawn: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    election = votes(1, 2, wiser=40, not_wiser=22) + votes(1, 3, wiser=17, not_wiser=6) + votes(2, 3, wiser=9, unsure=2)
+    election = votes(1, 2, wiser=155, not_wiser=95) + votes(1, 3, wiser=17, not_wiser=6, first=1000)
     in_bytes = stability(election, rules)
     assert any(low < high for low, high in in_bytes.scores.values()), "resamples differ, else this shows nothing"
     monkeypatch.setattr(resampling, "MOST_DRAWN", most_drawn)
