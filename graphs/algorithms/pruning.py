@@ -88,9 +88,8 @@ class Verdicts(Mapping[Pair, Verdict]):
         verdict, reason = [verdict for verdict, _reason in told], [reason for _verdict, reason in told]
         return VerdictColumns(verdict, reason, share, low, high, self.q[places], self.weights[places])
 
-    def at(self, place: int) -> Verdict:
-        """Return the verdict on the pair at this place."""
-        told = self.columns(np.array([place]))
+    def __getitem__(self, pair: Pair) -> Verdict:
+        told = self.columns(np.array([self._tallies.place(pair)]))
         share, low, high, q, weight = (float(column[0]) for column in told[2:])
         is_decided = not math.isnan(share)
         return Verdict(
@@ -101,9 +100,6 @@ class Verdicts(Mapping[Pair, Verdict]):
             q=None if math.isnan(q) else q,
             weight=weight,
         )
-
-    def __getitem__(self, pair: Pair) -> Verdict:
-        return self.at(self._tallies.place(pair))
 
     def __iter__(self) -> Iterator[Pair]:
         return iter(self._tallies)

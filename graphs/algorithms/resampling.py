@@ -22,6 +22,7 @@ from graphs.algorithms.tally import (
     distinct,
     divided,
     order_by,
+    place_by_number,
     places_of,
     starts_of,
 )
@@ -95,9 +96,7 @@ class Ballots:
         """Return the ballots of one graph. `people` are the sorted numbers of those who are drawn, else all who voted."""
         votes, pair, back = tallies.votes, tallies.pair_of, tallies.back
         people = distinct(votes.voter) if people is None else people
-        person = np.empty(1 + int(people.max(initial=-1)), np.int32)
-        person[people] = np.arange(len(people))
-        person = person.take(votes.voter)
+        person = place_by_number(people).take(votes.voter)
         values, ends = places_of(tallies.sources, tallies.targets)
         source, target = (places.astype(np.int32) for places in ends)
         name, least = rules.floor

@@ -110,17 +110,18 @@ def places_of(*columns: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
     """Return the whole numbers in these columns, none below 0, sorted and each once, and of each row its place among
     them."""
     columns = tuple(column.astype(np.intp, copy=False) for column in columns)  # what numpy looks up by
-    room = 1 + max(int(column.max(initial=-1)) for column in columns)
-    if room > 64 * sum(len(column) for column in columns):
-        numbers = distinct(np.concatenate(columns))
+    numbers = distinct(*columns)
+    if not _fits_a_table(*columns):
         return numbers, [np.searchsorted(numbers, column) for column in columns]
-    is_there = np.zeros(room, bool)  # where there are few others, looking up is several times as fast as sorting
-    for column in columns:
-        is_there[column] = True
-    numbers = np.flatnonzero(is_there)
-    place = np.empty(room, np.int32)
-    place[numbers] = np.arange(len(numbers), dtype=np.int32)
+    place = place_by_number(numbers)
     return numbers, [place.take(column).astype(np.intp) for column in columns]
+
+
+def place_by_number(numbers: np.ndarray) -> np.ndarray:
+    """Return a table of the place of each of these sorted numbers among them, by the number; others mean nothing there."""
+    place = np.empty(1 + int(numbers.max(initial=-1)), np.int32)
+    place[numbers] = np.arange(len(numbers), dtype=np.int32)
+    return place
 
 
 def divided(places: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -131,15 +132,24 @@ def divided(places: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:
     return row.astype(np.intp), (narrow - row * width).astype(np.intp)
 
 
-def distinct(numbers: np.ndarray) -> np.ndarray:
-    """Return the whole numbers in a column, none below 0, sorted and each once."""
-    room = 1 + int(numbers.max(initial=-1))
-    if room > 16 * len(numbers):
-        ordered = np.sort(numbers)  # a fraction of `np.unique`'s hashing
+def distinct(*columns: np.ndarray) -> np.ndarray:
+    """Return the whole numbers in these columns, none below 0, sorted and each once."""
+    if not _fits_a_table(*columns):
+        ordered = np.sort(np.concatenate(columns))  # a fraction of `np.unique`'s hashing
         return np.asarray(ordered[differs(ordered)])
-    is_there = np.zeros(room, bool)  # and this a fraction of sorting
-    is_there[numbers] = True
-    return np.flatnonzero(is_there).astype(numbers.dtype)
+    is_there = np.zeros(_room(*columns), bool)  # and this a fraction of sorting
+    for column in columns:
+        is_there[column] = True
+    return np.flatnonzero(is_there).astype(columns[0].dtype, copy=False)
+
+
+def _fits_a_table(*columns: np.ndarray) -> bool:
+    """Whether there are so many rows that a table of all numbers up to the largest is soon made."""
+    return _room(*columns) <= 64 * sum(len(column) for column in columns)
+
+
+def _room(*columns: np.ndarray) -> int:
+    return 1 + max(int(column.max(initial=-1)) for column in columns)
 
 
 def starts_of(*columns: np.ndarray) -> np.ndarray:
